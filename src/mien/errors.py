@@ -1,0 +1,292 @@
+"""Every error that Mien raises on purpose.
+
+::
+
+    MienError                        error
+    ├── InvalidArgument              invalid_argument        an option or a request that cannot be
+    │   ├── UnknownModel             unknown_model           no card of that name
+    │   └── UnknownMetric            unknown_metric
+    ├── ConfigurationError           configuration           settings that cannot be used
+    ├── ImageError                   image
+    │   ├── ImageNotFound            image_not_found         no such file
+    │   ├── ImageDecodeError         image_decode            empty, truncated, corrupt, or no image at all
+    │   ├── UnsupportedImage         image_unsupported       a format, mode or array that is not accepted
+    │   ├── ImageTooLarge            image_too_large         more bytes, pixels or frames than the limits
+    │   └── ImageTooSmall            image_too_small         a side below the limit
+    ├── FaceError                    face
+    │   ├── NoFaceFound              no_face
+    │   └── SeveralFaces             several_faces           where exactly one is wanted
+    ├── ModelError                   model
+    │   ├── ModelUnavailable         model_unavailable       not cached, and no way to fetch it now
+    │   ├── ChecksumMismatch         checksum_mismatch       the file is not the one its card pins
+    │   ├── LicenceNotAccepted       licence_not_accepted    needs --accept-licence
+    │   ├── ConversionError          model_conversion        a weight file that cannot be converted
+    │   └── RuntimeUnavailable       runtime_unavailable     no inference runtime can run the model
+    ├── GalleryError                 gallery
+    │   ├── NotFound                 not_found               application, group, person, face or key
+    │   ├── AlreadyExists            already_exists
+    │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
+    │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
+    │   └── GalleryUnavailable       gallery_unavailable     database locked, read-only, full, damaged or newer
+    └── ServiceError                 service
+        ├── Unauthorized             unauthorized            no key, or not a valid one
+        ├── Forbidden                forbidden               a valid key that may not do this
+        ├── RequestTooLarge          request_too_large
+        ├── UnsupportedMediaType     unsupported_media_type
+        ├── Overloaded               overloaded              queue full: try again later
+        └── DeadlineExceeded         deadline_exceeded
+
+``code`` is stable and is what the service and ``--json`` answer; the message says what to do.
+Messages never hold an absolute path, a key, or an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+__all__ = [
+    "AlreadyExists",
+    "ChecksumMismatch",
+    "ConfigurationError",
+    "ConversionError",
+    "DeadlineExceeded",
+    "EmbeddingMismatch",
+    "FaceError",
+    "Forbidden",
+    "GalleryError",
+    "GalleryUnavailable",
+    "ImageDecodeError",
+    "ImageError",
+    "ImageNotFound",
+    "ImageTooLarge",
+    "ImageTooSmall",
+    "InvalidArgument",
+    "LicenceNotAccepted",
+    "LimitExceeded",
+    "MienError",
+    "ModelError",
+    "ModelUnavailable",
+    "NoFaceFound",
+    "NotFound",
+    "Overloaded",
+    "RequestTooLarge",
+    "RuntimeUnavailable",
+    "ServiceError",
+    "SeveralFaces",
+    "Unauthorized",
+    "UnknownMetric",
+    "UnknownModel",
+    "UnsupportedImage",
+    "UnsupportedMediaType",
+]
+
+
+class MienError(Exception):
+    """Base of all errors that Mien raises on purpose.
+
+    Args:
+        message: One sentence that says what is wrong and what to do.
+        details: Facts for machines (JSON values only), such as ``{"limit": 20000000}``.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self, message: str, *, details: Mapping[str, str | int | float | bool] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+
+
+class InvalidArgument(MienError):
+    """An option or a request that cannot be."""
+
+    code = "invalid_argument"
+
+
+class UnknownModel(InvalidArgument):
+    """No model card of that name."""
+
+    code = "unknown_model"
+
+
+class UnknownMetric(InvalidArgument):
+    """No metric of that name."""
+
+    code = "unknown_metric"
+
+
+class ConfigurationError(MienError):
+    """Settings that cannot be used."""
+
+    code = "configuration"
+
+
+class ImageError(MienError):
+    """An image that cannot be used."""
+
+    code = "image"
+
+
+class ImageNotFound(ImageError):
+    """No such image file."""
+
+    code = "image_not_found"
+
+
+class ImageDecodeError(ImageError):
+    """Empty, truncated or corrupt bytes, or no image at all."""
+
+    code = "image_decode"
+
+
+class UnsupportedImage(ImageError):
+    """A format, mode or array layout that is not accepted."""
+
+    code = "image_unsupported"
+
+
+class ImageTooLarge(ImageError):
+    """More bytes, pixels or frames than the limits allow."""
+
+    code = "image_too_large"
+
+
+class ImageTooSmall(ImageError):
+    """A side shorter than the limit."""
+
+    code = "image_too_small"
+
+
+class FaceError(MienError):
+    """The faces in a photo are not what was asked for."""
+
+    code = "face"
+
+
+class NoFaceFound(FaceError):
+    """No face where one is needed."""
+
+    code = "no_face"
+
+
+class SeveralFaces(FaceError):
+    """Several faces where exactly one is wanted."""
+
+    code = "several_faces"
+
+
+class ModelError(MienError):
+    """A model that cannot be had or run."""
+
+    code = "model"
+
+
+class ModelUnavailable(ModelError):
+    """Not in the cache, and no way to fetch it now (no network, no client, no such file)."""
+
+    code = "model_unavailable"
+
+
+class ChecksumMismatch(ModelError):
+    """The file is not the one its card pins; it has been deleted."""
+
+    code = "checksum_mismatch"
+
+
+class LicenceNotAccepted(ModelError):
+    """The weights' licence has to be accepted first (``--accept-licence NAME``)."""
+
+    code = "licence_not_accepted"
+
+
+class ConversionError(ModelError):
+    """A weight file that cannot be converted."""
+
+    code = "model_conversion"
+
+
+class RuntimeUnavailable(ModelError):
+    """No inference runtime on this machine can run the model."""
+
+    code = "runtime_unavailable"
+
+
+class GalleryError(MienError):
+    """The gallery refuses."""
+
+    code = "gallery"
+
+
+class NotFound(GalleryError):
+    """No such application, group, person, face or key."""
+
+    code = "not_found"
+
+
+class AlreadyExists(GalleryError):
+    """That name is taken, or that face is there already."""
+
+    code = "already_exists"
+
+
+class EmbeddingMismatch(GalleryError):
+    """Embeddings of two contracts cannot be mixed or compared."""
+
+    code = "embedding_mismatch"
+
+
+class LimitExceeded(GalleryError):
+    """A quota of the gallery is used up."""
+
+    code = "limit_exceeded"
+
+
+class GalleryUnavailable(GalleryError):
+    """The database is locked, read-only, full, damaged, or made by a newer Mien."""
+
+    code = "gallery_unavailable"
+
+
+class ServiceError(MienError):
+    """The service refuses a request."""
+
+    code = "service"
+
+
+class Unauthorized(ServiceError):
+    """No API key, or not a valid one."""
+
+    code = "unauthorized"
+
+
+class Forbidden(ServiceError):
+    """The API key is valid but may not do this."""
+
+    code = "forbidden"
+
+
+class RequestTooLarge(ServiceError):
+    """The request has more bytes or parts than the limits allow."""
+
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The request's content type is not one that the route accepts."""
+
+    code = "unsupported_media_type"
+
+
+class Overloaded(ServiceError):
+    """The queue is full: try again later."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(ServiceError):
+    """The answer would come later than the request's deadline."""
+
+    code = "deadline_exceeded"

