@@ -1,0 +1,92 @@
+# The words of the README: run, test, check, bench, soak, docs, clean.
+
+PYTHON3 ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON := $(BIN)/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check --quiet --require-virtualenv
+PINNED := --constraint constraints.txt
+BUILD := build
+DEMO := $(BUILD)/demo
+DEMO_GALLERY := sqlite:///$(DEMO)/gallery.db
+BENCHMARKS := $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.py))
+
+# Stamps are written last, so an installation that was interrupted is repeated.
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: help run test check format bench soak docs clean venv install install-dev
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run      install, enrol and identify sample photos, then serve on port $${MIEN_PORT:-8000}"
+	@echo "make test     the whole test suite"
+	@echo "make check    ruff, mypy, import-linter, and no machine's addresses or paths in the files"
+	@echo "make bench    all benchmarks; make bench-NAME one of: $(BENCHMARKS)"
+	@echo "make soak     the long tests"
+	@echo "make docs     check the documentation"
+	@echo "make clean    remove what was built (not the model cache)"
+
+# ---------------------------------------------------------------- environment
+
+venv:
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Mien needs Python 3.11 or newer as '$(PYTHON3)'; name another with PYTHON3=..." >&2; exit 1; }
+	@$(PYTHON3) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing: install it (Debian, Ubuntu: apt install python3-venv)." >&2; \
+	  exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+	  echo "Making $(VENV)"; $(PYTHON3) -m venv --clear $(VENV); }
+
+$(RUN_STAMP): pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory venv
+	@echo "Installing Mien in $(VENV)"
+	@$(PIP) install $(PINNED) pip hatchling editables
+	@$(PIP) install $(PINNED) --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(RUN_STAMP)
+	@echo "Installing the tools for tests and checks in $(VENV)"
+	@$(PIP) install $(PINNED) --group dev
+	@touch $@
+
+install: $(RUN_STAMP)
+install-dev: $(DEV_STAMP)
+
+# ---------------------------------------------------------------- the README's words
+
+run: $(RUN_STAMP)
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	@MIEN_GALLERY=$(DEMO_GALLERY) $(PYTHON) examples/first_steps.py
+	@if [ -z "$$MIEN_RUN_ONCE" ]; then MIEN_GALLERY=$(DEMO_GALLERY) exec $(BIN)/mien serve; fi
+
+test: $(DEV_STAMP)
+	@$(PYTHON) -m pytest -n 2 $(ARGS)
+
+check: $(DEV_STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@! git grep -nIE 'https?://(registry|files|deb|index|pypi)\.|/simple/[a-z]|["'"'"' =(](/(work|farm|root)/)' \
+	  -- . || { echo "Addresses of package indexes or paths of one machine: see above." >&2; exit 1; }
+
+format: $(DEV_STAMP)
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: $(BENCHMARKS:%=bench-%)
+
+bench-%: $(DEV_STAMP)
+	@mkdir -p $(BUILD)/bench
+	@$(PYTHON) benchmarks/bench_$*.py
+
+soak: $(DEV_STAMP)
+	@MIEN_SOAK=1 $(PYTHON) -m pytest -m soak $(ARGS)
+
+docs: $(DEV_STAMP)
+	@$(PYTHON) -m pytest tests/test_repository.py
+
+clean:
+	rm -rf $(BUILD) dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,154 @@
+"""How a command ends: exit codes, and one way to tell what went wrong.
+
+An error is one line on stderr, ``mien: CODE: message``; with ``--json`` it is also the one JSON
+document on stdout, ``{"error": {"code", "message", "details"}}``. A traceback is printed only
+with ``MIEN_DEBUG=1``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import click
+
+from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError
+
+__all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    NO = 1  # compare, verify: not a match
+    BAD_INPUT = 2  # bad usage or bad input; also a defect of Mien (error code "internal")
+    MISSING = 3  # a missing model or service
+    INTERRUPTED = 130  # Ctrl-C
+    BROKEN_PIPE = 141  # whoever read the answer went away
+
+
+def exit_code(error: MienError) -> ExitCode:
+    """The exit code for an error: 3 where a model, the gallery or a service is missing, else 2."""
+    missing = isinstance(error, ModelError | GalleryUnavailable | ServiceError)
+    return ExitCode.MISSING if missing else ExitCode.BAD_INPUT
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, as it is told.
+
+    Attributes:
+        code: stable; an error's ``code``, or ``usage``, ``interrupted``, ``internal``.
+        message: one sentence that says what to do.
+        details: facts for machines.
+        exit_code: what the process ends with.
+    """
+
+    code: str
+    message: str
+    exit_code: ExitCode
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Read an exception; one that Mien does not raise on purpose gives ``internal``."""
+        if isinstance(error, MienError):
+            return cls(error.code, error.message, exit_code(error), error.details)
+        if isinstance(error, click.ClickException):
+            return cls("usage", _usage_message(error), ExitCode.BAD_INPUT)
+        if isinstance(error, click.Abort | KeyboardInterrupt):
+            return cls("interrupted", "Interrupted.", ExitCode.INTERRUPTED)
+        return cls(
+            "internal",
+            f"An unexpected {type(error).__name__} ended the command: this is a defect of Mien. "
+            "Set MIEN_DEBUG=1 to see the traceback, and report it.",
+            ExitCode.BAD_INPUT,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"code", "message", "details"}``."""
+        return {"code": self.code, "message": self.message, "details": dict(self.details)}
+
+    def tell(self, *, as_json: bool) -> None:
+        """Print the line on stderr and, for ``--json``, the document on stdout."""
+        line = " ".join(self.message.split())
+        click.echo(f"mien: {self.code}: {line}", err=True)
+        if as_json:
+            click.echo(json.dumps({"error": self.to_dict()}, ensure_ascii=False))
+
+
+def _usage_message(error: click.ClickException) -> str:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        message = f"{message} See '{context.command_path} --help'."
+    return message
+
+
+class MienGroup(click.Group):
+    """A group of commands that ends every failure as :class:`Failure` tells it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a closed pipe is no error to speak of."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
+
+    def main(  # type: ignore[override]  # always ends the process, as click's own does by default
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run the command line and leave with its exit code.
+
+        Raises:
+            SystemExit: always.
+        """
+        arguments = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(
+                arguments, prog_name, complete_var, standalone_mode=False, **extra
+            )
+            sys.stdout.flush()
+        except BrokenPipeError:
+            code = ExitCode.BROKEN_PIPE
+        except (Exception, KeyboardInterrupt) as error:
+            code = _fail(error, as_json="--json" in arguments)
+        if code == ExitCode.BROKEN_PIPE:
+            _forget_stdout()
+        sys.exit(int(code or 0))
+
+
+def _fail(error: BaseException, *, as_json: bool) -> int:
+    if os.environ.get("MIEN_DEBUG") == "1":
+        traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return ExitCode.BAD_INPUT
+    failure = Failure.of(error)
+    try:
+        failure.tell(as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return ExitCode.BROKEN_PIPE
+    return failure.exit_code
+
+
+def _forget_stdout() -> None:
+    """Let nothing be written to a closed pipe when the interpreter ends."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

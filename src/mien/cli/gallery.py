@@ -1,0 +1,108 @@
+"""Commands over a gallery's groups: list, show, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from mien.cli.run import Run, shared_options
+from mien.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from mien.gallery import Group
+
+__all__ = ["gallery"]
+
+PAGE = 1000
+
+
+class Named(Protocol):
+    """Something that is listed by its name."""
+
+    @property
+    def name(self) -> str:
+        """Its name, the cursor of a listing."""
+        ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+@click.group()
+def gallery() -> None:
+    """List, show and delete groups and persons."""
+
+
+@gallery.command("list")
+@shared_options(application=True)
+def list_groups(run: Run) -> None:
+    """List the groups."""
+    groups = list(_all(run.gallery.groups))
+    run.answer([_group(g) for g in groups], "\n".join(map(_describe, groups)) or "no groups")
+
+
+@gallery.command("show")
+@click.argument("group")
+@shared_options(application=True)
+def show_group(run: Run, group: str) -> None:
+    """Show a group and its persons."""
+    found = run.gallery.group(group)
+    persons = list(
+        _all(lambda *, after, limit: run.gallery.persons(group, after=after, limit=limit))
+    )
+    rows = [f"  {person.name}: {person.faces} face(s)" for person in persons]
+    document = {
+        **_group(found),
+        "people": [{"id": p.id, "name": p.name, "faces": p.faces} for p in persons],
+    }
+    run.answer(document, "\n".join([_describe(found), *rows]))
+
+
+@gallery.command("delete")
+@click.argument("group")
+@click.argument("person", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@shared_options(application=True)
+def delete(run: Run, group: str, person: str | None, yes: bool) -> None:
+    """Delete a group, or one PERSON of it, with all faces."""
+    found = run.gallery.group(group)
+    faces = found.faces if person is None else run.gallery.person(group, person).faces
+    what = f"group {group!r}" if person is None else f"person {person!r} of group {group!r}"
+    if not yes:
+        _ask(run, f"Delete {what} with {faces} face(s)?")
+    if person is None:
+        run.gallery.delete_group(group)
+    else:
+        run.gallery.delete_person(group, person)
+    document = {"deleted": {"group": group, "person": person, "faces": faces}}
+    run.answer(document, f"deleted {what} with {faces} face(s)")
+
+
+def _ask(run: Run, question: str) -> None:
+    if run.as_json or not click.get_text_stream("stdin").isatty():
+        raise InvalidArgument("Deleting cannot be undone: give --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
+def _all(page: Callable[..., Sequence[T]]) -> Iterator[T]:
+    after: str | None = None
+    while rows := page(after=after, limit=PAGE):
+        yield from rows
+        after = rows[-1].name
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "persons": group.persons,
+        "faces": group.faces,
+        "scoring": group.scoring,
+        "contract": str(group.contract),
+        "created_at": str(group.created_at),
+    }
+
+
+def _describe(group: Group) -> str:
+    return f"{group.name}: {group.persons} person(s), {group.faces} face(s), {group.contract.model}"

@@ -1,0 +1,96 @@
+"""Commands that answer for each of several photos: detect, represent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mien.cli.exits import ExitCode, Failure
+from mien.cli.run import Run, shared_options
+from mien.errors import FaceError, ImageError
+
+if TYPE_CHECKING:
+    from mien.results import Detection, Representation
+    from mien.types import Face, Result
+
+__all__ = ["answer_each", "as_source", "describe_box", "detect", "represent"]
+
+R = TypeVar("R", bound="Result")
+
+
+def as_source(name: str) -> str | Path:
+    """An argument of the command line as an image source: always a file, unless it is a URL.
+
+    (The engine says that URLs are for the service; a file whose name looks like base64 is a
+    file.)
+    """
+    return name if name.startswith(("http://", "https://")) else Path(name)
+
+
+def describe_box(face: Face) -> str:
+    """A face's place for people: ``212x290 at (120, 80)``."""
+    box = face.box
+    return f"{box.width:.0f}x{box.height:.0f} at ({box.x0:.0f}, {box.y0:.0f})"
+
+
+def answer_each(
+    run: Run,
+    images: Sequence[str],
+    ask: Callable[[str | Path], R],
+    describe: Callable[[str, R], str],
+) -> None:
+    """Ask about each photo and answer with a list, one entry a photo, in their order.
+
+    A photo that cannot be used does not keep the others from being answered: its entry is
+    ``{"image", "error"}`` and the exit code is 2. Where it is the only one, its error is the
+    command's.
+    """
+    entries: list[dict[str, Any]] = []
+    texts: list[str] = []
+    failed = False
+    for name in images:
+        try:
+            result = ask(as_source(name))
+        except (ImageError, FaceError) as error:
+            if len(images) == 1:
+                raise
+            failed = True
+            failure = Failure.of(error)
+            entries.append({"image": name, "error": failure.to_dict()})
+            failure.tell(as_json=False)
+        else:
+            entries.append({"image": name, **result.to_dict()})
+            texts.append(describe(name, result))
+    run.answer(entries, "\n".join(texts))
+    if failed:
+        click.get_current_context().exit(ExitCode.BAD_INPUT)
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@shared_options(detector=True)
+def detect(run: Run, images: tuple[str, ...]) -> None:
+    """Find the faces in photos."""
+    answer_each(run, images, run.engine.detect, _describe_detection)
+
+
+def _describe_detection(name: str, detection: Detection) -> str:
+    rows = [f"  {describe_box(face)}, score {face.score:.2f}" for face in detection]
+    return "\n".join([f"{name}: {detection}", *rows])
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@shared_options(detector=True, embedder=True)
+def represent(run: Run, images: tuple[str, ...]) -> None:
+    """Give the embedding of every face (the numbers only with --json)."""
+    answer_each(run, images, run.engine.represent, _describe_representation)
+
+
+def _describe_representation(name: str, representation: Representation) -> str:
+    faces = zip(representation.detection, representation.embeddings.norm, strict=True)
+    rows = [f"  {describe_box(face)}, norm {norm:.2f}" for face, norm in faces]
+    return "\n".join([f"{name}: {representation}", *rows])

@@ -1,0 +1,43 @@
+"""The root of the command line: every command is registered here."""
+
+from __future__ import annotations
+
+import click
+
+import mien
+from mien.cli import access, compare, doctor, enroll, evaluate, gallery, identify, models, photos
+from mien.cli import serve as serving
+from mien.cli.exits import MienGroup
+
+__all__ = ["cli"]
+
+
+@click.group(
+    cls=MienGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(mien.__version__, prog_name="mien")
+def cli() -> None:
+    """Self-hosted face recognition: detect, verify and identify faces offline.
+
+    Exit codes: 0 done; 1 the answer is "no" (compare, verify); 2 bad usage or bad input;
+    3 a missing model or service.
+    """
+
+
+for command in (
+    photos.detect,
+    photos.represent,
+    compare.compare,
+    enroll.enroll,
+    identify.identify,
+    identify.verify,
+    gallery.gallery,
+    models.models,
+    access.apps,
+    access.keys,
+    evaluate.evaluate,
+    doctor.doctor,
+    serving.serve,
+):
+    cli.add_command(command)

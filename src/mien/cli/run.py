@@ -1,0 +1,210 @@
+"""Run: what the options that commands share have said, and the parts that a command asks for."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import click
+
+if TYPE_CHECKING:
+    from mien.config import Settings
+    from mien.engine import Engine
+    from mien.gallery import Gallery
+    from mien.models import ModelStore
+
+__all__ = ["DEFAULT_APPLICATION", "Rooms", "Run", "shared_options"]
+
+DEFAULT_APPLICATION = "default"
+
+P = ParamSpec("P")
+
+
+def _models(settings: Settings) -> ModelStore:
+    from mien.cli.progress import download_progress
+    from mien.models import ModelStore
+
+    return ModelStore(settings, progress=download_progress())
+
+
+def _engine(settings: Settings, models: ModelStore) -> Engine:
+    from mien.engine import Engine
+
+    return Engine(settings=settings, models=models)
+
+
+def _gallery(url: str, application: str) -> Gallery:
+    from mien.gallery import Gallery
+
+    return Gallery.open(url, application=application)
+
+
+def _serve(settings: Settings) -> None:
+    from mien.service import serve
+
+    serve(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Where the commands get their parts from. Tests put other parts in.
+
+    Attributes:
+        models: settings -> the store of model files.
+        engine: settings, store -> an engine.
+        gallery: URL, application -> an open gallery.
+        serve: settings -> None; serves until it is interrupted.
+    """
+
+    models: Callable[[Settings], ModelStore] = _models
+    engine: Callable[[Settings, ModelStore], Engine] = _engine
+    gallery: Callable[[str, str], Gallery] = _gallery
+    serve: Callable[[Settings], None] = _serve
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a command.
+
+    Attributes:
+        rooms: where parts come from.
+        as_json: ``--json`` was given.
+        application: ``--app``.
+        overrides: settings that were given as options.
+        licences: ``--accept-licence``, beside those that the settings accept.
+    """
+
+    rooms: Rooms
+    as_json: bool
+    application: str = DEFAULT_APPLICATION
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    licences: tuple[str, ...] = ()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Options > environment > ``mien.toml`` > defaults.
+
+        Raises:
+            ConfigurationError: a value that cannot be.
+        """
+        from mien.config import load
+
+        settings = load(**self.overrides)
+        if self.licences:
+            accepted = (*settings.accept_licences, *self.licences)
+            settings = settings.model_copy(update={"accept_licences": accepted})
+        return settings
+
+    @cached_property
+    def models(self) -> ModelStore:
+        """The store of model files."""
+        return self.rooms.models(self.settings)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, closed when the command ends."""
+        engine = self.rooms.engine(self.settings, self.models)
+        return click.get_current_context().with_resource(engine)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The application's view of the gallery, closed when the command ends."""
+        gallery = self.rooms.gallery(self.settings.gallery_url, self.application)
+        return click.get_current_context().with_resource(gallery)
+
+    def with_settings(self, **overrides: Any) -> Run:
+        """This run with more settings given as options; None means not given."""
+        return replace(self, overrides={**self.overrides, **overrides})
+
+    def answer(self, document: Any, text: str) -> None:
+        """Print the answer on stdout: the JSON document for ``--json``, else the text."""
+        if self.as_json:
+            click.echo(json.dumps(_finite(document), ensure_ascii=False, allow_nan=False))
+        elif text:
+            click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: numbers that are not finite become null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+_MODELS = (
+    click.option("--offline", is_flag=True, default=None, help="Never use the network."),
+    click.option(
+        "--accept-licence",
+        "licences",
+        multiple=True,
+        metavar="NAME",
+        help="Accept the restrictive licence of this model; may be repeated.",
+    ),
+)
+_DETECTOR = click.option("--detector", metavar="NAME", help="Detector to use.")
+_EMBEDDER = click.option("--embedder", metavar="NAME", help="Recognition model to use.")
+_GALLERY = click.option("--gallery", metavar="URL", help="Gallery, such as sqlite:///faces.db.")
+_APPLICATION = click.option(
+    "--app",
+    "application",
+    default=DEFAULT_APPLICATION,
+    show_default=True,
+    metavar="NAME",
+    help="Application whose gallery it is.",
+)
+_SETTINGS = ("offline", "detector", "embedder", "gallery")
+
+
+def shared_options(
+    *,
+    models: bool = False,
+    detector: bool = False,
+    embedder: bool = False,
+    gallery: bool = False,
+    application: bool = False,
+) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[..., None]]:
+    """Give a command ``--json`` and the shared options that it wants, as its first argument.
+
+    Args:
+        models: ``--offline`` and ``--accept-licence`` (implied by the next two).
+        detector: ``--detector``.
+        embedder: ``--embedder``.
+        gallery: ``--gallery`` (implied by the next one).
+        application: ``--app``.
+    """
+    options: list[Callable[[Any], Any]] = [_JSON]
+    options += _MODELS if models or detector or embedder else ()
+    options += [_DETECTOR] if detector else []
+    options += [_EMBEDDER] if embedder else []
+    options += [_GALLERY] if gallery or application else []
+    options += [_APPLICATION] if application else []
+
+    def decorate(command: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
+        @click.pass_context
+        @functools.wraps(command)
+        def run_command(context: click.Context, **given: Any) -> None:
+            overrides = {name: given.pop(name) for name in _SETTINGS if name in given}
+            run = Run(
+                rooms=context.find_object(Rooms) or Rooms(),
+                as_json=given.pop("as_json"),
+                application=given.pop("application", DEFAULT_APPLICATION),
+                overrides=overrides,
+                licences=given.pop("licences", ()),
+            )
+            command(run, **given)  # type: ignore[call-arg]  # click passes options by name
+
+        for option in reversed(options):
+            option(run_command)
+        return run_command
+
+    return decorate
