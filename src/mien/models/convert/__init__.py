@@ -1,0 +1,64 @@
+"""Converters: from a published weight file to the bytes of an ONNX file.
+
+A card names its converter. A converter is a pure function of the published bytes: the same
+bytes give the same ONNX file on every machine, so the result can be cached by the hash of the
+source and the converter's version, and contracts never depend on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mien.errors import ConversionError
+
+__all__ = ["CONVERTERS", "Converter", "converter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """Where a converter lives; it is imported when it is used.
+
+    Attributes:
+        version: part of the name of the cached file; raised when the output changes.
+        module, function: ``function(source: bytes) -> bytes`` in ``module``.
+    """
+
+    version: int
+    module: str
+    function: str
+
+    def __call__(self, source: bytes) -> bytes:
+        """The ONNX file made from a published weight file.
+
+        Raises:
+            ConversionError: not a file that this converter understands.
+        """
+        convert: Callable[[bytes], bytes] = getattr(
+            importlib.import_module(self.module), self.function
+        )
+        return convert(source)
+
+
+CONVERTERS = {
+    "blockquant": Converter(1, "mien.models.convert.blockquant", "convert"),
+    "blockquant-convolutional": Converter(
+        1, "mien.models.convert.blockquant", "convert_convolutional"
+    ),
+}
+
+
+def converter(name: str) -> Converter:
+    """The converter that a card names.
+
+    Raises:
+        ConversionError: there is none of that name.
+    """
+    try:
+        return CONVERTERS[name]
+    except KeyError:
+        known = ", ".join(sorted(CONVERTERS))
+        raise ConversionError(
+            f"There is no converter {name!r}; this version has {known}."
+        ) from None
