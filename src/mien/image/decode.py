@@ -1,0 +1,80 @@
+"""From probed bytes to upright RGB pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mien.errors import ImageDecodeError
+from mien.image.convert import image_to_rgb
+from mien.image.exif import upright
+from mien.image.probe import Header, open_with_pillow, pillow_errors
+from mien.types import RGB
+
+__all__ = ["decode", "reduction_for"]
+
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def reduction_for(header: Header, long_side: int) -> int:
+    """The largest of 8, 4, 2 and 1 that leaves the long side at ``long_side`` or more.
+
+    Only JPEG decodes at a reduced scale; the answer for the other formats is 1.
+    """
+    full = max(header.stored_wh)
+    if header.plain_jpeg:
+        for reduction in (8, 4, 2):
+            if _reduced(full, reduction) >= long_side:
+                return reduction
+    return 1
+
+
+def decode(data: bytes, header: Header, *, reduction: int = 1) -> RGB:
+    """Decode an image that has passed the probe.
+
+    JPEG goes through OpenCV (libjpeg-turbo, scaled in the DCT), the rest and CMYK through Pillow.
+
+    Args:
+        data: the encoded image.
+        header: what :func:`mien.image.probe.probe` said of ``data``.
+        reduction: 1, 2, 4 or 8, from :func:`reduction_for`; sides are rounded up.
+
+    Returns:
+        Upright RGB ``uint8`` ``(height, width, 3)``, C-contiguous.
+
+    Raises:
+        ImageDecodeError: the pixel data is truncated or corrupt.
+        UnsupportedImage: a mode that has no defined conversion to RGB.
+    """
+    if header.plain_jpeg:
+        image = _decode_jpeg(data, reduction)
+    else:
+        with pillow_errors(header.format):
+            image = image_to_rgb(open_with_pillow(data, header.format))
+    width, height = (_reduced(side, reduction) for side in header.stored_wh)
+    if image.shape != (height, width, 3):
+        raise ImageDecodeError(
+            f"The {header.format} image's pixels do not have the size that its header says. "
+            "Save it again."
+        )
+    return upright(image, header.orientation)
+
+
+def _decode_jpeg(data: bytes, reduction: int) -> RGB:
+    flags = _REDUCED.get(reduction, cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageDecodeError("The jpeg image is corrupt. Save it again.") from error
+    if bgr is None:
+        raise ImageDecodeError("The jpeg image is truncated or corrupt. Save it again.")
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)  # in place
+    return np.asarray(rgb, dtype=np.uint8)
+
+
+def _reduced(side: int, reduction: int) -> int:
+    return -(-side // reduction)
