@@ -79,6 +79,16 @@ class Settings(BaseSettings):
         default=1000, ge=1, description="Frames of an animated image; only the first is used."
     )
 
+    # Enrolment
+    enrol_min_face: int = Field(
+        default=32, ge=1, description="Shortest side of a face that may be enrolled, pixels."
+    )
+    enrol_dominance: float = Field(
+        default=2.0,
+        ge=1,
+        description="How many times larger than the next face the enrolled one must be.",
+    )
+
     # Service
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the server listens on.")

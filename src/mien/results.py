@@ -88,6 +88,14 @@ class Detection(Result, Drawable):
     def __str__(self) -> str:
         return f"{len(self.faces)} face(s) in {self.width}x{self.height} by {self.detector}"
 
+    def first(self, count: int) -> Detection:
+        """The ``count`` largest faces only."""
+        return dataclasses.replace(self, faces=self.faces.take(slice(0, max(0, count))))
+
+    def without_image(self) -> Detection:
+        """The same without the photo's pixels."""
+        return dataclasses.replace(self, image=None)
+
     def labelled_faces(self) -> list[tuple[Face, str]]:
         """The faces with their scores."""
         scale = self._image_scale()
@@ -129,6 +137,10 @@ class Representation(Result, Drawable):
 
     def __str__(self) -> str:
         return f"{len(self)} face(s), {self.contract.dim}-d by {self.contract.model}"
+
+    def without_image(self) -> Representation:
+        """The same without the photo's pixels."""
+        return dataclasses.replace(self, detection=self.detection.without_image())
 
     def labelled_faces(self) -> list[tuple[Face, str]]:
         """The faces with their norms."""

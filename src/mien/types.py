@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,16 @@ __all__ = [
     "Embeddings",
     "Face",
     "Faces",
+    "Metric",
     "Result",
 ]
 
 RGB = NDArray[np.uint8]
 """An image: ``uint8``, shape ``(height, width, 3)``, channels red, green, blue."""
+
+
+Metric = Literal["cosine", "euclidean", "euclidean_l2", "angular"]
+"""The field's names for comparing embeddings (``mien.match.metrics`` defines them)."""
 
 
 class Result:
@@ -168,6 +173,22 @@ class Faces:
         order = keep[np.lexsort((-score[keep], -area))]
         points = None if landmarks is None else landmarks[order]
         return cls(box[order], np.clip(score[order], 0, 1), points)
+
+    def scaled(self, x: float, y: float, *, size_hw: tuple[int, int]) -> Faces:
+        """The faces in an image of ``size_hw`` that is ``x`` times wider and ``y`` times higher."""
+        if x == y == 1:
+            return self
+        stretch = np.array([x, y], np.float32)
+        points = None if self.landmarks is None else self.landmarks * stretch
+        return Faces.ordered(
+            self.box_xyxy * np.tile(stretch, 2), self.score, points, size_hw=size_hw
+        )
+
+    def shifted(self, x: float, y: float) -> Faces:
+        """The faces moved by ``(x, y)`` pixels; boxes may leave the image."""
+        shift = np.array([x, y], np.float32)
+        points = None if self.landmarks is None else self.landmarks + shift
+        return Faces(self.box_xyxy + np.tile(shift, 2), self.score, points)
 
     def __len__(self) -> int:
         return len(self.score)

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.types import EmbeddingContract, Embeddings
+from mien.types import EmbeddingContract, Embeddings, Metric
 
 __all__ = ["Embedder"]
 
@@ -21,12 +21,14 @@ class Embedder(Protocol):
         contract: what its embeddings may be compared with.
         template: ``(5, 2)`` float32, where the five landmarks lie in a crop.
         size_hw: height and width of a crop, pixels.
+        metric: the model's own metric.
     """
 
     name: str
     contract: EmbeddingContract
     template: NDArray[np.float32]
     size_hw: tuple[int, int]
+    metric: Metric
 
     def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
         """Templates of ``crops``: RGB ``uint8``, ``(n, H, W, 3)`` with H, W = ``size_hw``."""

@@ -1,0 +1,6 @@
+"""Bring a face's landmarks to where a net expects them."""
+
+from mien.align.similarity import similarity_transform, warp
+from mien.align.templates import template
+
+__all__ = ["similarity_transform", "template", "warp"]

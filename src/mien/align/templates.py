@@ -1,0 +1,38 @@
+"""Landmark templates: where the five points lie in an aligned crop.
+
+Order: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import InvalidArgument
+
+__all__ = ["template"]
+
+_TEMPLATES: dict[str, tuple[tuple[float, float], ...]] = {
+    # InsightFace's ArcFace template for a 112 x 112 crop (recognition/arcface_torch); OpenCV's
+    # FaceRecognizerSF aligns to the same points.
+    "arcface112": (
+        (38.2946, 51.6963),
+        (73.5318, 51.5014),
+        (56.0252, 71.7366),
+        (41.5493, 92.3655),
+        (70.7299, 92.2041),
+    ),
+}
+
+
+def template(name: str) -> NDArray[np.float32]:
+    """The template ``name``: ``(5, 2)`` float32, pixels of the crop.
+
+    Raises:
+        InvalidArgument: no template of that name.
+    """
+    try:
+        return np.array(_TEMPLATES[name], np.float32)
+    except KeyError:
+        known = ", ".join(sorted(_TEMPLATES))
+        raise InvalidArgument(f"No landmark template {name!r}; there are: {known}.") from None

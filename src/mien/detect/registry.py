@@ -1,0 +1,29 @@
+"""Detectors by name."""
+
+from __future__ import annotations
+
+from mien.detect.multiscale import MultiScale, MultiScaleOptions
+from mien.detect.protocol import Detector
+from mien.models import ModelStore
+from mien.models.plugins import loader, loaders
+
+__all__ = ["create", "names"]
+
+GROUP = "mien.detectors"
+
+
+def names() -> list[str]:
+    """Names of the detectors that can be chosen."""
+    return list(loaders(GROUP))
+
+
+def create(name: str, models: ModelStore, *, scales: MultiScaleOptions | None = None) -> Detector:
+    """The detector ``name``, loaded, looking at several scales.
+
+    Raises:
+        UnknownModel: no detector of that name.
+        ModelError: its weights cannot be had or run.
+    """
+    card = models.card(name, "detect")
+    detector: Detector = loader(GROUP, card.name)(card, models)
+    return MultiScale(detector, scales)

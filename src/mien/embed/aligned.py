@@ -1,0 +1,82 @@
+"""Recognition nets that take an aligned crop and differ only in what their card says.
+
+SFace (Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition",
+IEEE TIP 30, 2021; reference implementation: OpenCV's ``FaceRecognizerSF``) takes RGB 0..255.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.align import template
+from mien.errors import InvalidArgument
+from mien.models import ModelCard, ModelStore, Session
+from mien.types import EmbeddingContract, Embeddings
+
+__all__ = ["AlignedNet"]
+
+UNIT_LENGTH = ("cosine", "angular")
+
+
+class AlignedNet:
+    """An :class:`~mien.embed.Embedder` for one NCHW float32 input and one ``(n, d)`` output.
+
+    Args:
+        card: with its ``embedder`` facts.
+        session: the net; its first input takes ``(n, 3, H, W)``.
+
+    Raises:
+        InvalidArgument: the card has no embedder facts.
+    """
+
+    def __init__(self, card: ModelCard, session: Session) -> None:
+        facts = card.embedder
+        if facts is None or card.source_sha256 is None:
+            raise InvalidArgument(f"The card {card.key!r} lacks the facts of a recognition model.")
+        self.name = card.name
+        self.contract = EmbeddingContract(
+            card.name, card.source_sha256, facts.preprocessing, facts.dim
+        )
+        self.template = template(facts.template)
+        self.size_hw = facts.size_hw
+        self.metric = facts.metric
+        self._facts = facts
+        self._session = session
+        self._mean = np.asarray(facts.mean, np.float32).reshape(1, 3, 1, 1)
+
+    @classmethod
+    def load(cls, card: ModelCard, models: ModelStore) -> AlignedNet:
+        """Fetch the weights, if need be, and open them."""
+        return cls(card, models.open(card))
+
+    def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
+        """Templates of aligned RGB crops ``(n, H, W, 3)``.
+
+        Raises:
+            InvalidArgument: crops of another shape or type.
+        """
+        if crops.shape[1:] != (*self.size_hw, 3) or crops.dtype != np.uint8:
+            raise InvalidArgument(
+                f"{self.name} takes uint8 crops (n, {self.size_hw[0]}, {self.size_hw[1]}, 3), "
+                f"not {crops.dtype} {crops.shape}."
+            )
+        if not len(crops):
+            return Embeddings(np.zeros((0, self.contract.dim), np.float32), np.zeros(0, np.float32))
+        outputs = self._session.run({self._session.input_names[0]: self._blob(crops)})
+        vector = outputs[self._session.output_names[0]].reshape(len(crops), -1)
+        norm = np.linalg.norm(vector, axis=1)
+        if self._facts.metric in UNIT_LENGTH:
+            vector = vector / np.maximum(norm, np.finfo(np.float32).tiny)[:, None]
+        return Embeddings(vector, norm)
+
+    def _blob(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``(n, 3, H, W)`` float32 as the card says."""
+        if self._facts.colour == "bgr":
+            crops = crops[..., ::-1]
+        blob = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+        if self._mean.any():
+            blob -= self._mean
+        if self._facts.scale != 1:
+            blob *= np.float32(self._facts.scale)
+        return blob

@@ -1,0 +1,15 @@
+"""The engine: the only room that knows the order of the rooms."""
+
+from mien.engine.core import Engine
+from mien.engine.enrolment import EnrolmentPhoto, PhotoOutcome
+from mien.engine.shortcuts import compare, default_engine, detect, represent
+
+__all__ = [
+    "Engine",
+    "EnrolmentPhoto",
+    "PhotoOutcome",
+    "compare",
+    "default_engine",
+    "detect",
+    "represent",
+]

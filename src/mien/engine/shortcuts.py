@@ -1,0 +1,74 @@
+"""One-line functions over an engine that is made on first use and lives as long as Python."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from mien.engine.core import Engine
+from mien.image import ImageInput
+from mien.results import Comparison, Detection, Representation
+
+__all__ = ["compare", "default_engine", "detect", "represent"]
+
+
+@functools.cache
+def default_engine(detector: str | None = None, embedder: str | None = None) -> Engine:
+    """The engine behind the one-line functions, one for each pair of models."""
+    return Engine(detector=detector, embedder=embedder)
+
+
+def detect(image: ImageInput, *, detector: str | None = None) -> Detection:
+    """Find the faces of one photo.
+
+    Args:
+        image: path, bytes, file object, base64, data URI, Pillow image or RGB array.
+        detector: name of a detector; None: the settings' own.
+
+    Raises:
+        ImageError: the image cannot be used.
+        ModelError: a model cannot be had or run.
+
+    Example:
+        >>> mien.detect("photo.jpg")[0].box        # doctest: +SKIP
+    """
+    return default_engine(detector).detect(image)
+
+
+def compare(
+    a: ImageInput,
+    b: ImageInput,
+    *,
+    detector: str | None = None,
+    embedder: str | None = None,
+    **decision: Any,
+) -> Comparison:
+    """Are the largest face of ``a`` and a face of ``b`` the same person's?
+
+    Args:
+        a, b: as for :func:`detect`.
+        detector, embedder: names of models; None: the settings' own.
+        decision: ``fmr``, ``threshold`` or ``metric`` (see :meth:`Engine.compare`).
+
+    Raises:
+        NoFaceFound: one of the photos shows no face; ``details["image"]`` says which.
+        ImageError, ModelError: as for :func:`detect`.
+
+    Example:
+        >>> bool(mien.compare("a.jpg", "b.jpg"))   # doctest: +SKIP
+    """
+    return default_engine(detector, embedder).compare(a, b, **decision)
+
+
+def represent(
+    image: ImageInput, *, detector: str | None = None, embedder: str | None = None
+) -> Representation:
+    """The faces of one photo and their embeddings.
+
+    Raises:
+        ImageError, ModelError: as for :func:`detect`.
+
+    Example:
+        >>> mien.represent("photo.jpg").embeddings.vector.shape   # doctest: +SKIP
+    """
+    return default_engine(detector, embedder).represent(image)

@@ -1,0 +1,13 @@
+"""Public helpers for tests: drawn faces, mock models and sessions, gallery factories."""
+
+from mien.testing.engines import mock_calibration, mock_engine
+from mien.testing.faces import MockDetector, MockEmbedder, drawn_face, drawn_photo
+
+__all__ = [
+    "MockDetector",
+    "MockEmbedder",
+    "drawn_face",
+    "drawn_photo",
+    "mock_calibration",
+    "mock_engine",
+]

@@ -1,0 +1,51 @@
+"""Fixtures that several rooms use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mien import config
+from mien.engine import Engine
+from mien.models import ModelStore
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The labelled development faces, which are not part of the project."""
+    folder = Path(os.environ.get("MIEN_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "MANIFEST.csv").is_file():
+        pytest.skip("the labelled development faces (../shared/data) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights() -> config.Settings:
+    """Settings whose cache holds the real default models, fetched once from their archives."""
+    return config.load()
+
+
+@pytest.fixture(scope="session")
+def models(weights: config.Settings) -> ModelStore:
+    """A store of real models."""
+    return ModelStore(weights)
+
+
+@pytest.fixture(scope="session")
+def engine(models: ModelStore) -> Iterator[Engine]:
+    """An engine with the real default models."""
+    with Engine(models=models, settings=models.settings) as made:
+        made.load()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def people(models: ModelStore) -> dict[str, tuple[Path, ...]]:
+    """Real photos by person, from pinned package archives."""
+    from mien.models.samples import sample_photos
+
+    return sample_photos(models)
