@@ -13,6 +13,7 @@ from mien.cli.run import Run, shared_options
 
 if TYPE_CHECKING:
     from mien.results import Comparison
+    from mien.types import Metric
 
 __all__ = ["answer_comparison", "compare", "decision_options"]
 
@@ -35,7 +36,7 @@ def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--metric", metavar="NAME", help="Metric of the similarity; default: the model's.")
 @shared_options(detector=True, embedder=True)
 def compare(
-    run: Run, a: str, b: str, fmr: float | None, threshold: float | None, metric: str | None
+    run: Run, a: str, b: str, fmr: float | None, threshold: float | None, metric: Metric | None
 ) -> None:
     """Say whether two photos show the same person.
 

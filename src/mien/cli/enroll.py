@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from mien.cli.exits import ExitCode
+from mien.cli.photos import as_source
 from mien.cli.run import Run, shared_options
 from mien.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from mien.results import Enrolment, Rejection
+    from mien.engine import EnrolmentPhoto, PhotoOutcome
+    from mien.results import Rejection
 
 __all__ = ["enroll"]
 
 ALREADY_THERE = "duplicate"
-
-
-class Photo(NamedTuple):
-    """A photo to enrol: whose it is, how it is named in the answer, and its file."""
-
-    person: str
-    name: str
-    file: Path
 
 
 @click.command()
@@ -49,45 +42,50 @@ def enroll(
 
     Either PERSON and IMAGE..., or --from DIR. Every photo is one transaction: when its line is on
     stderr, its face is kept, whatever happens then. Photos that are there already are skipped
-    (reason "duplicate"), so that an interrupted run is just run again. Exit code 2: no photo is
-    enrolled.
+    (reason "duplicate"), so an interrupted run is completed by running it again. Exit code 2:
+    nothing was enrolled and nothing was there already.
     """
     if folder is not None and person is not None:
         raise InvalidArgument("Give either PERSON and IMAGE... or --from DIR, not both.")
-    if folder is not None:
-        photos = photos_of_folder(folder)
-    elif person is not None and images:
-        photos = [Photo(person, name, Path(name)) for name in images]
-    else:
+    photos = photos_of_folder(folder) if folder is not None else _photos_of(person, images)
+    outcomes = []
+    for outcome in _shown(run.engine.enroll_each(run.gallery, group, photos), len(photos)):
+        outcomes.append(outcome)
+        _tell(outcome)
+    _answer(run, group, outcomes)
+
+
+def _photos_of(person: str | None, images: Sequence[str]) -> list[EnrolmentPhoto]:
+    from mien.engine import EnrolmentPhoto
+
+    if person is None or not images:
         raise InvalidArgument("Give PERSON and at least one IMAGE, or --from DIR.")
-    tally = Tally(group)
-    for photo in _shown(photos):
-        tally.add(run.engine.enroll(
-            run.gallery, group, photo.person, [photo.file], names=[photo.name]
-        ), photo)
-    enrolment = tally.enrolment()
-    run.answer(enrolment.to_dict(), _describe(enrolment))
-    if not tally.kept:
-        click.get_current_context().exit(ExitCode.BAD_INPUT)
+    return [EnrolmentPhoto(person, as_source(name), name) for name in images]
 
 
-def photos_of_folder(folder: Path) -> list[Photo]:
+def photos_of_folder(folder: Path) -> list[EnrolmentPhoto]:
     """The files in the sub-folders of ``folder``, hidden ones left out, by person and name.
 
     Raises:
         InvalidArgument: no such folder, or no sub-folder with a file in it.
     """
+    from mien.engine import EnrolmentPhoto
+    from mien.gallery.checks import person_name
+
     if not folder.is_dir():
         raise InvalidArgument(f"--from {folder.name!r} is not a folder.")
     try:
         photos = [
-            Photo(person.name, f"{person.name}/{file.relative_to(person).as_posix()}", file)
+            EnrolmentPhoto(person.name, file, f"{person.name}/{file.name}")
             for person in _visible(folder)
             if person.is_dir()
-            for file in _files(person)
+            for file in _visible(person)
+            if file.is_file()
         ]
     except OSError as error:
         raise InvalidArgument(f"--from {folder.name!r} cannot be read: {error.strerror}.") from None
+    for person in {photo.person for photo in photos}:
+        person_name(person)  # before anything is enrolled
     if not photos:
         raise InvalidArgument(
             f"--from {folder.name!r} holds no photos: it needs one sub-folder per person, "
@@ -100,65 +98,41 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in _visible(folder):
-        if path.is_file():
-            yield path
-
-
-@dataclass
-class Tally:
-    """Adds up what each photo's enrolment did."""
-
-    group: str
-    face_ids: list[str] = field(default_factory=list)
-    rejected: list[Rejection] = field(default_factory=list)
-    persons: dict[str, None] = field(default_factory=dict)
-    kept: int = 0
-
-    def add(self, enrolment: Enrolment, photo: Photo) -> None:
-        """Count one photo's enrolment, which is committed, and tell of it on stderr."""
-        self.face_ids += enrolment.face_ids
-        self.rejected += enrolment.rejected
-        self.persons.update(dict.fromkeys(enrolment.persons))
-        self.kept += enrolment.enrolled
-        for rejection in enrolment.rejected:
-            self.kept += ALREADY_THERE in rejection.reasons
-        if not sys.stderr.isatty():
-            for rejection in enrolment.rejected:
-                click.echo(f"rejected {_reasons(rejection)}", err=True)
-            if enrolment.enrolled:
-                click.echo(f"enrolled {photo.name}", err=True)
-
-    def enrolment(self) -> Enrolment:
-        """The whole."""
-        from mien.results import Enrolment
-
-        return Enrolment(
-            self.group, tuple(self.face_ids), tuple(self.rejected), tuple(self.persons)
-        )
-
-
-def _shown(photos: list[Photo]) -> Iterable[Photo]:
-    """The photos, with a progress bar where stderr is a terminal."""
+def _shown(outcomes: Iterator[PhotoOutcome], total: int) -> Iterator[PhotoOutcome]:
+    """The outcomes, with a progress bar where stderr is a terminal."""
     if not sys.stderr.isatty():
-        return photos
-    return _with_bar(photos)
-
-
-def _with_bar(photos: list[Photo]) -> Iterator[Photo]:
+        yield from outcomes
+        return
     with click.progressbar(
-        photos,
+        outcomes,
+        length=total,
         label="enrolling",
         file=sys.stderr,
         show_pos=True,
-        item_show_func=lambda photo: None if photo is None else photo.name,
+        item_show_func=lambda outcome: None if outcome is None else outcome.photo.name,
     ) as bar:
         yield from bar
 
 
-def _describe(enrolment: Enrolment) -> str:
-    return "\n".join([str(enrolment), *(f"  {_reasons(r)}" for r in enrolment.rejected)])
+def _tell(outcome: PhotoOutcome) -> None:
+    """Acknowledge a committed photo, a line each, where there is no progress bar."""
+    if sys.stderr.isatty():
+        return
+    if outcome.rejection is None:
+        click.echo(f"enrolled {outcome.photo.name}", err=True)
+    else:
+        click.echo(f"rejected {_reasons(outcome.rejection)}", err=True)
+
+
+def _answer(run: Run, group: str, outcomes: Sequence[PhotoOutcome]) -> None:
+    from mien.engine.enrolment import summary
+
+    enrolment = summary(group, outcomes)
+    rows = [f"  {_reasons(rejection)}" for rejection in enrolment.rejected]
+    run.answer(enrolment.to_dict(), "\n".join([str(enrolment), *rows]))
+    there = any(ALREADY_THERE in rejection.reasons for rejection in enrolment.rejected)
+    if not enrolment.enrolled and not there:
+        click.get_current_context().exit(ExitCode.BAD_INPUT)
 
 
 def _reasons(rejection: Rejection) -> str:

@@ -95,20 +95,20 @@ def _usage_message(error: click.ClickException) -> str:
 class MienGroup(click.Group):
     """A group of commands that ends every failure as :class:`Failure` tells it."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run the command; a closed pipe is no error to speak of."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
             raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
 
-    def main(  # type: ignore[override]  # always ends the process, as click's own does by default
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
-        **extra: Any,
+        **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> NoReturn:
         """Run the command line and leave with its exit code.
 
@@ -117,9 +117,7 @@ class MienGroup(click.Group):
         """
         arguments = list(sys.argv[1:] if args is None else args)
         try:
-            code = super().main(
-                arguments, prog_name, complete_var, standalone_mode=False, **extra
-            )
+            code = super().main(arguments, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
             code = ExitCode.BROKEN_PIPE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
@@ -40,7 +40,9 @@ def gallery() -> None:
 def list_groups(run: Run) -> None:
     """List the groups."""
     groups = list(_all(run.gallery.groups))
-    run.answer([_group(g) for g in groups], "\n".join(map(_describe, groups)) or "no groups")
+    run.answer(
+        [group.to_dict() for group in groups], "\n".join(map(_describe, groups)) or "no groups"
+    )
 
 
 @gallery.command("show")
@@ -54,8 +56,8 @@ def show_group(run: Run, group: str) -> None:
     )
     rows = [f"  {person.name}: {person.faces} face(s)" for person in persons]
     document = {
-        **_group(found),
-        "people": [{"id": p.id, "name": p.name, "faces": p.faces} for p in persons],
+        **found.to_dict(),
+        "people": [person.to_dict() for person in persons],
     }
     run.answer(document, "\n".join([_describe(found), *rows]))
 
@@ -91,17 +93,6 @@ def _all(page: Callable[..., Sequence[T]]) -> Iterator[T]:
     while rows := page(after=after, limit=PAGE):
         yield from rows
         after = rows[-1].name
-
-
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        "group": group.name,
-        "persons": group.persons,
-        "faces": group.faces,
-        "scoring": group.scoring,
-        "contract": str(group.contract),
-        "created_at": str(group.created_at),
-    }
 
 
 def _describe(group: Group) -> str:

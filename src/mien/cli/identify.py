@@ -35,9 +35,7 @@ __all__ = ["identify", "verify"]
     metavar="F",
     help="Decide at this false-positive identification rate (default 0.01).",
 )
-@click.option(
-    "--threshold", type=float, metavar="T", help="Decide at this raw similarity instead."
-)
+@click.option("--threshold", type=float, metavar="T", help="Decide at this raw similarity instead.")
 @shared_options(detector=True, embedder=True, application=True)
 def identify(
     run: Run,

@@ -117,11 +117,11 @@ class Run:
         gallery = self.rooms.gallery(self.settings.gallery_url, self.application)
         return click.get_current_context().with_resource(gallery)
 
-    def with_settings(self, **overrides: Any) -> Run:
+    def with_settings(self, **overrides: object) -> Run:
         """This run with more settings given as options; None means not given."""
         return replace(self, overrides={**self.overrides, **overrides})
 
-    def answer(self, document: Any, text: str) -> None:
+    def answer(self, document: object, text: str) -> None:
         """Print the answer on stdout: the JSON document for ``--json``, else the text."""
         if self.as_json:
             click.echo(json.dumps(_finite(document), ensure_ascii=False, allow_nan=False))
@@ -129,7 +129,7 @@ class Run:
             click.echo(text)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """JSON has no NaN: numbers that are not finite become null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -190,19 +190,17 @@ def shared_options(
     options += [_APPLICATION] if application else []
 
     def decorate(command: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
-        @click.pass_context
-        @functools.wraps(command)
-        def run_command(context: click.Context, **given: Any) -> None:
-            overrides = {name: given.pop(name) for name in _SETTINGS if name in given}
+        def run_command(**given: Any) -> None:  # noqa: ANN401 - click's own options, of any type
             run = Run(
-                rooms=context.find_object(Rooms) or Rooms(),
+                rooms=click.get_current_context().find_object(Rooms) or Rooms(),
                 as_json=given.pop("as_json"),
                 application=given.pop("application", DEFAULT_APPLICATION),
-                overrides=overrides,
+                overrides={name: given.pop(name) for name in _SETTINGS if name in given},
                 licences=given.pop("licences", ()),
             )
             command(run, **given)  # type: ignore[call-arg]  # click passes options by name
 
+        functools.update_wrapper(run_command, command)
         for option in reversed(options):
             option(run_command)
         return run_command

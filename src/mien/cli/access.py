@@ -1,0 +1,150 @@
+"""Commands for who may use the service: apps, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from mien.cli.run import DEFAULT_APPLICATION, Run, shared_options
+from mien.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from mien.gallery import ApiKey, Scope
+
+__all__ = ["apps", "keys"]
+
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+@click.group()
+def apps() -> None:
+    """Applications: each has its own groups and keys."""
+
+
+@apps.command("create")
+@click.argument("name")
+@shared_options(gallery=True)
+def create_app(run: Run, name: str) -> None:
+    """Create an application and its first API key, which is shown once."""
+    application = run.gallery.create_application(name)
+    _, secret = run.gallery.create_key(name)
+    _answer_secret(run, name, application.id, secret)
+
+
+@apps.command("list")
+@shared_options(gallery=True)
+def list_apps(run: Run) -> None:
+    """List the applications."""
+    found = run.gallery.applications()
+    rows = [{"app": a.name, "app_key": a.id, "created_at": a.created_at.isoformat()} for a in found]
+    run.answer(rows, "\n".join(f"{a.name}  app key {a.id}" for a in found) or "no applications")
+
+
+@click.group()
+def keys() -> None:
+    """API keys of the service."""
+
+
+@keys.command("create")
+@click.option(
+    "--app",
+    "name",
+    default=DEFAULT_APPLICATION,
+    show_default=True,
+    metavar="NAME",
+    help="Application that the key is for.",
+)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="What the key may do: detect, gallery:read, gallery:write, admin; repeat it. "
+    "Default: all but admin.",
+)
+@click.option(
+    "--expires", metavar="WHEN", help="A date (2027-01-31) or a time from now (12h, 30d)."
+)
+@shared_options(gallery=True)
+def create_key(run: Run, name: str, scopes: tuple[str, ...], expires: str | None) -> None:
+    """Create an API key. It is shown once and kept only as a hash."""
+    application = run.gallery.application(name)
+    until = None if expires is None else expiry(expires, now=datetime.now(UTC))
+    _, secret = run.gallery.create_key(name, scopes=_scopes(scopes), expires=until)
+    _answer_secret(run, name, application.id, secret)
+
+
+@keys.command("list")
+@click.option(
+    "--app",
+    "name",
+    default=DEFAULT_APPLICATION,
+    show_default=True,
+    metavar="NAME",
+    help="Application whose keys are listed.",
+)
+@shared_options(gallery=True)
+def list_keys(run: Run, name: str) -> None:
+    """List an application's keys, without their secrets."""
+    found = run.gallery.keys(name)
+    run.answer([key.to_dict() for key in found], "\n".join(map(_describe, found)) or "no keys")
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@shared_options(gallery=True)
+def revoke_key(run: Run, key_id: str) -> None:
+    """Revoke a key by its id (see 'mien keys list')."""
+    run.gallery.revoke_key(key_id)
+    run.answer({"revoked": key_id}, f"revoked {key_id}")
+
+
+def expiry(text: str, *, now: datetime) -> datetime:
+    """When a key ends: an ISO date or time, or a number of hours, days or weeks from ``now``.
+
+    Raises:
+        InvalidArgument: neither, or not in the future.
+
+    Example:
+        >>> expiry("2d", now=datetime(2027, 1, 1, tzinfo=UTC)).day
+        3
+    """
+    unit = UNITS.get(text[-1:])
+    try:
+        when = now + int(text[:-1]) * unit if unit else datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(
+            f"--expires {text!r} is neither a date (2027-01-31) nor a time from now (12h, 30d, 4w)."
+        ) from None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    if when <= now:
+        raise InvalidArgument(f"--expires {text!r} is not in the future.")
+    return when
+
+
+def _scopes(names: Sequence[str]) -> frozenset[Scope]:
+    from mien.gallery import DEFAULT_SCOPES, Scope
+
+    try:
+        return frozenset(Scope(name) for name in names) or DEFAULT_SCOPES
+    except ValueError:
+        known = ", ".join(Scope)
+        raise InvalidArgument(f"--scope must be one of {known}.") from None
+
+
+def _answer_secret(run: Run, name: str, app_key: str, secret: str) -> None:
+    document = {"app": name, "app_key": app_key, "key": secret}
+    run.answer(
+        document,
+        f"application: {name}\napp key:     {app_key}\nkey:         {secret}\n"
+        "The key is shown only now: keep it safe.",
+    )
+
+
+def _describe(key: ApiKey) -> str:
+    until = "never expires" if key.expires_at is None else f"expires {key.expires_at:%Y-%m-%d}"
+    state = until if key.revoked_at is None else "revoked"
+    return f"{key.id}  {', '.join(sorted(key.scopes))}  {state}"

@@ -1,0 +1,184 @@
+"""The command doctor: what is in force here, and whether it works."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import mien
+from mien.cli.exits import ExitCode, Failure
+from mien.cli.models import describe_source
+from mien.cli.run import Run, shared_options
+from mien.errors import MienError
+
+if TYPE_CHECKING:
+    from mien.models import ModelCard
+    from mien.models.card import CalibrationFacts, Task
+
+__all__ = ["doctor"]
+
+WARNING = (
+    "A threshold that was fitted on one population is not safe on another: calibrate on your own "
+    "people (mien eval calibrate) before you rely on a false-match rate."
+)
+RUNTIMES = {"openvino": "openvino", "onnxruntime": "onnxruntime"}
+
+
+@click.command()
+@shared_options(detector=True, embedder=True, application=True)
+def doctor(run: Run) -> None:
+    """Show what is in force and check that it works. Exit code 3: something is missing.
+
+    Nothing is downloaded: models that are not in the cache are reported as missing.
+    """
+    models = [
+        _model(run, run.settings.detector, "detect"),
+        _model(run, run.settings.embedder, "embed"),
+    ]
+    gallery = _gallery(run)
+    problems = [row["error"] for row in [*models, gallery] if row.get("error")]
+    document = {
+        "ok": not problems,
+        "version": mien.__version__,
+        "machine": _machine(),
+        "settings": _settings(run),
+        "runtimes": {name: _installed(package) for name, package in RUNTIMES.items()},
+        "models": models,
+        "gallery": gallery,
+        "warnings": [WARNING],
+        "problems": problems,
+    }
+    run.answer(document, _describe(document))
+    if problems:
+        for problem in problems:
+            click.echo(f"mien: {problem['code']}: {problem['message']}", err=True)
+        click.get_current_context().exit(ExitCode.MISSING)
+
+
+def _machine() -> dict[str, Any]:
+    from mien.config import available_cores
+
+    return {
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "cores": available_cores(),
+    }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The settings in force. A gallery's URL may hold a password, which is left out."""
+    settings = run.settings.model_dump(mode="json")
+    settings["gallery"] = without_password(run.settings.gallery_url)
+    settings["models_mirror"] = without_password(run.settings.models_mirror)
+    return settings
+
+
+def without_password(url: str) -> str:
+    """A URL whose password is shown as ``***``.
+
+    Example:
+        >>> without_password("postgresql://ann:secret@db/faces")
+        'postgresql://ann:***@db/faces'
+    """
+    scheme, mark, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, at, host = authority.rpartition("@")
+    if not at or ":" not in login:
+        return url
+    return f"{scheme}{mark}{login.partition(':')[0]}:***@{host}{slash}{path}"
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package) if importlib.util.find_spec(package) else None
+    except PackageNotFoundError:
+        return None
+
+
+def _model(run: Run, name: str, task: Task) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name, "task": task, "available": False}
+    try:
+        card = run.models.card(name, task)
+        row |= {
+            "name": card.name,
+            "licence": card.licence,
+            "commercial": card.commercial,
+            "source": describe_source(card),
+            "available": run.models.available(card),
+        }
+        if not row["available"]:
+            return row | {"error": _missing(card)}
+        session = run.models.open(card)
+        row |= {"runtime": session.runtime, "precision": session.precision}
+        if card.calibration is not None:
+            row["calibration"] = _calibration(card.calibration)
+    except MienError as error:
+        row["error"] = Failure.of(error).to_dict()
+    return row
+
+
+def _missing(card: ModelCard) -> dict[str, Any]:
+    message = f"{card.key} is not in the cache: run 'mien models pull {card.key}'."
+    return {"code": "model_unavailable", "message": message, "details": {"model": card.key}}
+
+
+def _calibration(facts: CalibrationFacts) -> dict[str, Any]:
+    return {
+        "data": facts.data,
+        "impostor_pairs": facts.impostor_pairs,
+        "genuine_pairs": facts.genuine_pairs,
+        "fmr_floor": facts.fmr_floor,
+        "default_fmr": facts.default_fmr,
+        "fmr_by_group": dict(facts.fmr_by_group),
+        "fmr_by_quality": dict(facts.fmr_by_quality),
+    }
+
+
+def _gallery(run: Run) -> dict[str, Any]:
+    row: dict[str, Any] = {"url": without_password(run.settings.gallery_url)}
+    try:
+        groups = run.gallery.groups(limit=1)
+    except MienError as error:
+        return row | {"error": Failure.of(error).to_dict()}
+    return row | {"application": run.application, "empty": not groups}
+
+
+def _describe(document: dict[str, Any]) -> str:
+    machine = document["machine"]
+    runtimes = [f"{name} {v or 'missing'}" for name, v in document["runtimes"].items()]
+    lines = [
+        f"Mien {document['version']}, Python {machine['python']}, {machine['platform']}, "
+        f"{machine['cores']} core(s)",
+        f"runtimes: {', '.join(runtimes)}",
+        *(line for model in document["models"] for line in _describe_model(model)),
+        f"gallery: {document['gallery']['url']}"
+        + ("" if "error" not in document["gallery"] else " (cannot be used)"),
+        "settings:",
+        *(f"  {name} = {value}" for name, value in document["settings"].items()),
+        *(f"warning: {warning}" for warning in document["warnings"]),
+        "all is well" if document["ok"] else f"{len(document['problems'])} problem(s)",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_model(model: dict[str, Any]) -> list[str]:
+    state = "available" if model["available"] else "missing"
+    if "runtime" in model:
+        state = f"{model['runtime']}, {model['precision']}"
+    lines = [f"{model['task']}/{model['name']}: {state}, licence {model.get('licence', 'unknown')}"]
+    if facts := model.get("calibration"):
+        lines.append(
+            f"  calibrated on {facts['data']}: {facts['impostor_pairs']} impostor pairs, "
+            f"false-match rates below {facts['fmr_floor']:.2g} are extrapolated"
+        )
+        for kind, rates in (("group", facts["fmr_by_group"]), ("quality", facts["fmr_by_quality"])):
+            told = ", ".join(f"{name} {rate:.2g}" for name, rate in rates.items())
+            lines += [f"  FMR by {kind} at {facts['default_fmr']:g}: {told}"] if told else []
+    return lines

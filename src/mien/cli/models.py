@@ -1,0 +1,135 @@
+"""Commands over the catalogue and the cache of model files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mien.cli.run import Run, shared_options
+
+if TYPE_CHECKING:
+    from mien.models import ModelCard
+
+__all__ = ["describe_source", "models"]
+
+_NAMES = click.argument("names", nargs=-1, metavar="[NAME...]")
+
+
+@click.group()
+def models() -> None:
+    """List, fetch, check and carry model files."""
+
+
+@models.command("list")
+@shared_options(models=True)
+def list_models(run: Run) -> None:
+    """List the models of the catalogue."""
+    cards = run.models.cards()
+    rows = [_summary(run, card) for card in cards]
+    run.answer(rows, "\n".join(map(_describe, rows)))
+
+
+@models.command("show")
+@click.argument("name")
+@shared_options(models=True)
+def show_model(run: Run, name: str) -> None:
+    """Show everything that the catalogue says about a model."""
+    from dataclasses import asdict
+
+    card = run.models.card(name)
+    document = {**asdict(card), **_summary(run, card)}
+    lines = [f"{key}: {_one_line(value)}" for key, value in document.items()]
+    run.answer(document, "\n".join(lines))
+
+
+@models.command("pull")
+@_NAMES
+@shared_options(models=True)
+def pull(run: Run, names: tuple[str, ...]) -> None:
+    """Fetch model files into the cache; without a NAME, the default models."""
+    cards = _cards(run, names)
+    run.models.pull(cards)
+    rows = [_summary(run, card) for card in cards]
+    run.answer(rows, "\n".join(f"{card.key}: ready" for card in cards))
+
+
+@models.command("verify")
+@_NAMES
+@shared_options(models=True)
+def verify(run: Run, names: tuple[str, ...]) -> None:
+    """Check the hashes of cached files; without a NAME, of all that are cached."""
+    chosen = _cards(run, names) if names else run.models.cards()
+    cards = [card for card in chosen if names or run.models.available(card)]
+    run.models.verify(cards)
+    rows = [{"name": card.name, "task": card.task, "verified": True} for card in cards]
+    run.answer(rows, "\n".join(f"{card.key}: as published" for card in cards) or "nothing cached")
+
+
+@models.command("bundle")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_NAMES
+@shared_options(models=True)
+def bundle(run: Run, file: Path, names: tuple[str, ...]) -> None:
+    """Write model files into one archive FILE for a machine without a network."""
+    cards = _cards(run, names)
+    run.models.bundle(cards, file)
+    document = {"bundle": str(file), "models": [card.key for card in cards]}
+    run.answer(document, f"{file}: {', '.join(card.key for card in cards)}")
+
+
+@models.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@shared_options(models=True)
+def import_bundle(run: Run, file: Path) -> None:
+    """Read a bundle that 'mien models bundle' wrote on another machine."""
+    cards = run.models.import_bundle(file)
+    document = {"bundle": str(file), "models": [card.key for card in cards]}
+    run.answer(document, f"imported {', '.join(card.key for card in cards)}")
+
+
+def _cards(run: Run, names: tuple[str, ...]) -> list[ModelCard]:
+    if names:
+        return [run.models.card(name) for name in names]
+    settings = run.settings
+    return [
+        run.models.card(settings.detector, "detect"),
+        run.models.card(settings.embedder, "embed"),
+    ]
+
+
+def _summary(run: Run, card: ModelCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "task": card.task,
+        "title": card.title,
+        "licence": card.licence,
+        "commercial": card.commercial,
+        "needs_acceptance": card.needs_acceptance,
+        "available": run.models.available(card),
+        "source": describe_source(card),
+        "calibrated": card.calibration is not None,
+    }
+
+
+def describe_source(card: ModelCard) -> str:
+    """Where the file comes from first: ``pypi:package==version`` or an address."""
+    from mien.models.card import ArchiveSource
+
+    source = card.sources[0]
+    if isinstance(source, ArchiveSource):
+        return f"{source.ecosystem}:{source.package}=={source.version}"
+    return source.url
+
+
+def _describe(row: dict[str, Any]) -> str:
+    state = "available" if row["available"] else "not pulled"
+    use = "commercial use allowed" if row["commercial"] else "no commercial use"
+    return f"{row['task']}/{row['name']}  {state}  {row['licence']} ({use})  {row['source']}"
+
+
+def _one_line(value: object) -> str:
+    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+        return "".join(f"\n  {item}" for item in value)
+    return str(value)

@@ -1,0 +1,15 @@
+"""A command line whose engine takes for ever to come: something to interrupt."""
+
+import sys
+import time
+
+from mien.cli import main
+from mien.cli.run import Rooms
+
+
+def wait(settings, models):
+    print("waiting", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+
+main(["detect", "a.jpg"], rooms=Rooms(engine=wait))
