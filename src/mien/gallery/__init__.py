@@ -1,0 +1,34 @@
+"""The gallery: groups, persons and faces, kept in SQL and searched in memory.
+
+It keeps and finds embeddings and never sees a photo: :class:`mien.Engine` enrols and identifies.
+"""
+
+from mien.gallery.gallery import Gallery
+from mien.gallery.model import (
+    DEFAULT_APPLICATION,
+    DEFAULT_SCOPES,
+    ApiKey,
+    Application,
+    GalleryLimits,
+    Group,
+    Hit,
+    Person,
+    Scope,
+    Scoring,
+    StoredFace,
+)
+
+__all__ = [
+    "DEFAULT_APPLICATION",
+    "DEFAULT_SCOPES",
+    "ApiKey",
+    "Application",
+    "Gallery",
+    "GalleryLimits",
+    "Group",
+    "Hit",
+    "Person",
+    "Scope",
+    "Scoring",
+    "StoredFace",
+]

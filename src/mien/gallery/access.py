@@ -1,0 +1,143 @@
+"""Applications and API keys: who may use a gallery."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from mien.errors import GalleryUnavailable, InvalidArgument
+from mien.gallery import checks
+from mien.gallery.model import DEFAULT_SCOPES, ApiKey, Application, Scope
+from mien.gallery.records import applications, keys
+from mien.gallery.records.database import Database
+
+__all__ = ["Access", "page_size"]
+
+_MAX_PAGE = 1000
+
+
+class Access:
+    """The part of :class:`mien.gallery.Gallery` that keeps applications and keys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_application(self, name: str) -> Application:
+        """A new application with an id that cannot be guessed.
+
+        Raises:
+            AlreadyExists: the name is taken.
+            InvalidArgument: not 1 to 255 printable characters.
+        """
+        name = checks.application_name(name)
+        with self._database.writing() as connection:
+            return applications.create(connection, name)
+
+    def applications(self, *, after: str | None = None, limit: int = 100) -> list[Application]:
+        """Applications by name, those after the name ``after``.
+
+        Raises:
+            InvalidArgument: ``limit`` is not 1 to 1000.
+        """
+        limit = page_size(limit)
+        with self._database.reading() as connection:
+            return applications.page(connection, after=after, limit=limit)
+
+    def application(self, name: str) -> Application:
+        """The application of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.reading() as connection:
+            return applications.find(connection, checks.application_name(name)).application
+
+    def create_key(
+        self,
+        application: str,
+        scopes: Iterable[Scope | str] | None = None,
+        expires: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new API key and its secret. The secret is not stored: show it now.
+
+        Args:
+            application: name of the application that the key opens.
+            scopes: what it may do; None: everything but ``admin``.
+            expires: when it ends, with a time zone; None: never.
+
+        Raises:
+            NotFound: no such application.
+            InvalidArgument: no scope, an unknown one, or an end that is past or has no zone.
+        """
+        wanted = DEFAULT_SCOPES if scopes is None else _scopes(scopes)
+        if expires is not None:
+            if expires.tzinfo is None:
+                raise InvalidArgument("expires needs a time zone.")
+            expires = expires.astimezone(UTC)
+            if expires <= datetime.now(UTC):
+                raise InvalidArgument("expires must lie in the future.")
+        name = checks.application_name(application)
+        with self._database.writing() as connection:
+            owner = applications.find(connection, name)
+            return keys.create(connection, owner, scopes=wanted, expires=expires)
+
+    def keys(self, application: str) -> list[ApiKey]:
+        """All keys of an application, oldest first, expired and revoked ones too.
+
+        Raises:
+            NotFound: no such application.
+        """
+        name = checks.application_name(application)
+        with self._database.reading() as connection:
+            return keys.listing(connection, applications.find(connection, name))
+
+    def revoke_key(self, key_id: str) -> ApiKey:
+        """Make a key worthless, at once and for ever.
+
+        Raises:
+            NotFound: no key of that id.
+        """
+        if not key_id.isascii():
+            raise InvalidArgument("An API key's id is 16 digits 0-9 and a-f.")
+        with self._database.writing() as connection:
+            return keys.revoke(connection, key_id, now=datetime.now(UTC))
+
+    def authenticate(self, secret: str) -> ApiKey:
+        """The key that ``secret`` opens; what it may do is in its scopes.
+
+        Raises:
+            Unauthorized: no such key, or it has expired or was revoked.
+        """
+        now = datetime.now(UTC)
+        with self._database.reading() as connection:
+            key = keys.check(connection, secret, now=now)
+        if keys.is_use_due(key, now=now):
+            # A busy or read-only database must not lock users out.
+            with contextlib.suppress(GalleryUnavailable), self._database.writing() as connection:
+                keys.mark_used(connection, key, now=now)
+        return key
+
+
+def page_size(limit: int) -> int:
+    """``limit``, if a page can be that long.
+
+    Raises:
+        InvalidArgument: not 1 to 1000.
+    """
+    if not 1 <= limit <= _MAX_PAGE:
+        raise InvalidArgument(f"limit must be 1 to {_MAX_PAGE}.", details={"max": _MAX_PAGE})
+    return limit
+
+
+def _scopes(scopes: Iterable[Scope | str]) -> frozenset[Scope]:
+    names = ", ".join(Scope)
+    if isinstance(scopes, str):
+        raise InvalidArgument("scopes must be a list of scopes.")
+    try:
+        wanted = frozenset(Scope(scope) for scope in scopes)
+    except ValueError as error:
+        raise InvalidArgument(f"{error}: the scopes are {names}.") from None
+    if not wanted:
+        raise InvalidArgument(f"A key needs at least one scope of {names}.")
+    return wanted

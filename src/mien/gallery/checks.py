@@ -1,0 +1,138 @@
+"""What may go into a gallery: names, vectors, hashes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import EmbeddingMismatch, InvalidArgument
+from mien.types import EmbeddingContract
+
+__all__ = [
+    "application_name",
+    "contracts_agree",
+    "face_id",
+    "group_name",
+    "person_name",
+    "sha256",
+    "vectors",
+]
+
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_FACE_ID = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MAX_NAME = 255
+_UNIT_TOLERANCE = 1e-3  # float32 rounding of a 512-d vector stays below 1e-6; bf16 nets below 1e-3
+
+
+def group_name(name: str) -> str:
+    """``name``, if it can name a group: it goes into URLs and file names as it is.
+
+    Raises:
+        InvalidArgument: anything but 1 to 255 ASCII letters, digits, ``.``, ``_`` and ``-``, the
+            first of them a letter or a digit.
+    """
+    if not isinstance(name, str) or not _GROUP.fullmatch(name):
+        raise InvalidArgument(
+            "A group's name is 1 to 255 letters (A-Z, a-z), digits, '.', '_' or '-' and begins "
+            "with a letter or a digit."
+        )
+    return name
+
+
+def person_name(name: str) -> str:
+    """``name`` in Unicode normal form C, so that one spelling is one person.
+
+    Raises:
+        InvalidArgument: empty, longer than 255 characters, begins or ends with a space, or holds
+            a character that is not printable (control, line break, unpaired surrogate).
+    """
+    return _printable(name, "person")
+
+
+def application_name(name: str) -> str:
+    """``name`` in Unicode normal form C; the rules of :func:`person_name`.
+
+    Raises:
+        InvalidArgument: not a name.
+    """
+    return _printable(name, "application")
+
+
+def face_id(text: str) -> str:
+    """``text``, if it can be a face's id.
+
+    Raises:
+        InvalidArgument: not 32 digits 0-9 and a-f.
+    """
+    if not _FACE_ID.fullmatch(text):
+        raise InvalidArgument("A face's id is 32 digits 0-9 and a-f.")
+    return text
+
+
+def sha256(text: str) -> str:
+    """``text``, if it is a SHA-256 in lower-case hexadecimal.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    if not _SHA256.fullmatch(text):
+        raise InvalidArgument("source_sha256 must be the photo's SHA-256: 64 digits 0-9 and a-f.")
+    return text
+
+
+def contracts_agree(group: str, pinned: EmbeddingContract, given: EmbeddingContract) -> None:
+    """Refuse embeddings of another contract than the group's.
+
+    Raises:
+        EmbeddingMismatch: they cannot be compared.
+    """
+    if pinned == given:
+        return
+    if pinned.model != given.model:
+        reason = f"holds {pinned.model} embeddings, these are {given.model}"
+    else:
+        reason = f"was made with another version of {pinned.model} or of its preprocessing"
+    raise EmbeddingMismatch(
+        f"The group {group!r} {reason}: use the group's model, or enrol into another group.",
+        details={"group": group, "group_model": pinned.model, "given_model": given.model},
+    )
+
+
+def vectors(array: NDArray[np.float32], contract: EmbeddingContract) -> NDArray[np.float32]:
+    """``array`` as C-contiguous float32 ``(n, d)``, checked for the contract.
+
+    Raises:
+        EmbeddingMismatch: another d than the contract's.
+        InvalidArgument: not two-dimensional, not finite, or not of unit length.
+    """
+    array = np.ascontiguousarray(array, np.float32)
+    if array.ndim != 2:
+        raise InvalidArgument(f"Embeddings must have shape (n, d), not {array.shape}.")
+    if array.shape[1] != contract.dim:
+        raise EmbeddingMismatch(
+            f"{contract.model} embeddings have {contract.dim} numbers, these have "
+            f"{array.shape[1]}: they come from another model.",
+            details={"dim": contract.dim, "given": array.shape[1]},
+        )
+    if not np.isfinite(array).all():
+        raise InvalidArgument("Embeddings must be finite numbers.")
+    length = np.sqrt(np.einsum("nd,nd->n", array, array, dtype=np.float64))
+    if (np.abs(length - 1) > _UNIT_TOLERANCE).any():
+        raise InvalidArgument("Embeddings must be normalised to unit length.")
+    return array
+
+
+def _printable(name: str, what: str) -> str:
+    # The length is checked first: a megabyte of text is refused before it is normalised.
+    if isinstance(name, str) and 0 < len(name) <= 4 * _MAX_NAME:
+        name = unicodedata.normalize("NFC", name)
+        if len(name) <= _MAX_NAME and name.isprintable() and name == name.strip():
+            return name
+    raise InvalidArgument(
+        f"The name of a {what} is 1 to {_MAX_NAME} printable characters, without spaces at "
+        "its ends."
+    )

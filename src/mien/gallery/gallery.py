@@ -1,0 +1,273 @@
+"""Gallery: groups of persons and their faces, as one application sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import InvalidArgument
+from mien.gallery import checks
+from mien.gallery.access import page_size
+from mien.gallery.index import ExactIndex
+from mien.gallery.model import (
+    DEFAULT_APPLICATION,
+    GalleryLimits,
+    Hit,
+    StoredFace,
+)
+from mien.gallery.records import faces
+from mien.gallery.records.database import Database
+from mien.gallery.records.migrate import migrate
+from mien.gallery.roster import Roster
+from mien.gallery.search import Searcher
+from mien.types import Box, EmbeddingContract, Embeddings
+
+__all__ = ["Gallery"]
+
+
+class Gallery(Roster):
+    """An application's groups, persons and faces, and the search in them.
+
+    Open one with :meth:`open`. Safe to use from several threads at once, and the same file from
+    several processes. Every method that writes is one transaction: when it returns, the write is
+    on the disk and the next search sees it; when it raises, nothing has changed. Every method
+    raises ``GalleryUnavailable`` when the database cannot be used.
+
+    Example:
+        >>> import mien
+        >>> with mien.Gallery.open("sqlite:///gallery.db") as gallery:  # doctest: +SKIP
+        ...     [group.name for group in gallery.groups()]
+        []
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        searcher: Searcher,
+        *,
+        application: str,
+        limits: GalleryLimits,
+        owner: bool,
+    ) -> None:
+        super().__init__(database, searcher, application=application, limits=limits)
+        self._owner = owner
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        application: str = DEFAULT_APPLICATION,
+        create: bool = True,
+        limits: GalleryLimits | None = None,
+    ) -> Gallery:
+        """Open a gallery, and make it or bring its tables up to date where needed.
+
+        Args:
+            url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
+            application: the application whose view it is.
+            create: make the file where it is missing.
+            limits: quotas; None: the defaults.
+
+        Raises:
+            NotFound: no such application, or no such file and ``create`` is False.
+            GalleryUnavailable: no database, damaged, locked, read-only, or made by a newer Mien.
+            ConfigurationError: a URL that cannot be used.
+        """
+        database = Database(url, create=create)
+        try:
+            migrate(database)
+            return cls(
+                database,
+                Searcher(database, ExactIndex()),
+                application=application,
+                limits=limits or GalleryLimits(),
+                owner=True,
+            )
+        except BaseException:
+            database.close()
+            raise
+
+    def for_application(self, name: str) -> Gallery:
+        """Another application's view of the same gallery; it is closed with this one.
+
+        Raises:
+            NotFound: no such application.
+        """
+        return Gallery(
+            self._database, self._searcher, application=name, limits=self._limits, owner=False
+        )
+
+    @property
+    def application_name(self) -> str:
+        """The application whose view this is."""
+        return self._application.application.name
+
+    @property
+    def limits(self) -> GalleryLimits:
+        """The quotas."""
+        return self._limits
+
+    def close(self) -> None:
+        """Close the database; a view made by :meth:`for_application` leaves it open."""
+        if self._owner:
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def add_faces(
+        self,
+        group: str,
+        person: str,
+        embeddings: Embeddings,
+        *,
+        contract: EmbeddingContract,
+        source_sha256: str | None = None,
+        boxes: Sequence[Box | None] | None = None,
+        create_person: bool = False,
+    ) -> list[StoredFace]:
+        """Register faces of a person in one transaction.
+
+        Args:
+            group: name of the group; person: name or id of the person.
+            embeddings: of n faces, of unit length.
+            contract: what they were made with.
+            source_sha256: SHA-256 of the photo that they come from, in hexadecimal.
+            boxes: where each is in that photo, pixels. Needed for several faces of one photo.
+            create_person: make the person in the same transaction where missing.
+
+        Raises:
+            NotFound: no such group or person.
+            EmbeddingMismatch: not the group's contract.
+            InvalidArgument: embeddings that are not finite or not of unit length; a bad hash.
+            AlreadyExists: the person has this face of this photo: the same SHA-256, and the
+                boxes cover each other by half (intersection over union) or one is not known.
+            LimitExceeded: the group is full.
+        """
+        vectors = checks.vectors(embeddings.vector, contract)
+        origin = _source(source_sha256, boxes, len(embeddings))
+        with self._database.writing() as connection:
+            row = self._group(connection, group)
+            checks.contracts_agree(group, row.group.contract, contract)
+            find = self._ensured if create_person else self._person
+            found = find(connection, row, checks.person_name(person))
+            return faces.add(
+                connection,
+                row,
+                found,
+                Embeddings(vectors, embeddings.norm),
+                origin,
+                limit=self._limits.faces_per_group,
+            )
+
+    def faces(
+        self,
+        group: str,
+        person: str | None = None,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[StoredFace]:
+        """Faces of a group, or of one person in it, oldest first.
+
+        Args:
+            group: name of the group; person: name or id; None: everybody's.
+            after: id of the last face of the page before; it need not exist any more.
+            limit: 1 to 1000.
+
+        Raises:
+            NotFound: no such group or person.
+        """
+        limit = page_size(limit)
+        with self._database.reading() as connection:
+            row = self._group(connection, group)
+            found = None if person is None else self._person(connection, row, person)
+            after = None if after is None else checks.face_id(after)
+            return faces.page(connection, row, found, after=after, limit=limit)
+
+    def face(self, group: str, face_id: str) -> StoredFace:
+        """The face of that id.
+
+        Raises:
+            NotFound: no such group, or no such face in it.
+        """
+        with self._database.reading() as connection:
+            row = self._group(connection, group)
+            return faces.find(connection, row, checks.face_id(face_id))
+
+    def delete_face(self, group: str, face_id: str) -> None:
+        """Delete a face; its person stays.
+
+        Raises:
+            NotFound: no such group, or no such face in it.
+        """
+        with self._database.writing() as connection:
+            row = self._group(connection, group)
+            touched = faces.delete(connection, row, checks.face_id(face_id))
+        self._searcher.wipe(touched)
+
+    def embeddings(self, group: str, person: str) -> tuple[list[StoredFace], Embeddings]:
+        """All faces of a person and their templates ``(n, d)``, in the same order.
+
+        Raises:
+            NotFound: no such group or person.
+        """
+        with self._database.snapshot() as connection:
+            row = self._group(connection, group)
+            return faces.templates(connection, row, self._person(connection, row, person))
+
+    def search(
+        self,
+        group: str,
+        probes: NDArray[np.float32],
+        *,
+        k: int = 10,
+        contract: EmbeddingContract,
+    ) -> list[list[Hit]]:
+        """The k persons of a group that are most like each probe, best first.
+
+        Args:
+            group: name of the group.
+            probes: ``(n, d)``, of unit length.
+            k: persons a probe; a small group gives fewer, an empty one none.
+            contract: what the probes were made with.
+
+        Raises:
+            NotFound: no such group.
+            EmbeddingMismatch: not the group's contract.
+            InvalidArgument: probes that are not finite or not of unit length; k below 1.
+        """
+        if k < 1:
+            raise InvalidArgument("k must be at least 1.")
+        vectors = checks.vectors(probes, contract)
+        with self._database.reading() as connection:
+            row = self._group(connection, group)
+        checks.contracts_agree(group, row.group.contract, contract)
+        return self._searcher.search(row, vectors, k=k)
+
+
+def _source(sha256: str | None, boxes: Sequence[Box | None] | None, count: int) -> faces.Source:
+    if count == 0:
+        raise InvalidArgument("There is no face to add.")
+    if boxes is None:
+        boxes = [None] * count
+    if len(boxes) != count:
+        raise InvalidArgument(f"{count} faces need {count} boxes, not {len(boxes)}.")
+    if sha256 is None:
+        return faces.Source(None, boxes)
+    if count > 1 and None in boxes:
+        raise InvalidArgument("Several faces of one photo need their boxes.")
+    return faces.Source(checks.sha256(sha256), boxes)

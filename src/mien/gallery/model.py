@@ -1,0 +1,250 @@
+"""What a gallery holds, as its callers see it: applications, groups, persons, faces, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from mien.types import Box, EmbeddingContract, Result
+
+__all__ = [
+    "DEFAULT_APPLICATION",
+    "DEFAULT_SCOPES",
+    "ApiKey",
+    "Application",
+    "GalleryLimits",
+    "Group",
+    "Hit",
+    "Person",
+    "Scope",
+    "Scoring",
+    "StoredFace",
+]
+
+Scoring = Literal["max", "mean"]
+"""A person's similarity: of the best face, or of the normalised mean of all faces."""
+
+DEFAULT_APPLICATION = "default"
+"""Name of the application that every gallery has from its first opening."""
+
+
+class Scope(StrEnum):
+    """What an API key may do.
+
+    ``DETECT``: everything that keeps nothing (detect, compare, represent). ``GALLERY_READ``: list
+    groups, persons and faces, identify and verify. ``GALLERY_WRITE``: create, enrol and delete.
+    ``ADMIN``: manage applications and keys; a key has it only when it was asked for.
+    """
+
+    DETECT = "detect"
+    GALLERY_READ = "gallery:read"
+    GALLERY_WRITE = "gallery:write"
+    ADMIN = "admin"
+
+
+DEFAULT_SCOPES = frozenset({Scope.DETECT, Scope.GALLERY_READ, Scope.GALLERY_WRITE})
+"""What a key may do unless it is told otherwise: everything inside its own application."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryLimits:
+    """Quotas, checked inside the transaction that would exceed them.
+
+    Attributes:
+        groups_per_application: at most this many groups in one application.
+        persons_per_group: at most this many members of one group.
+        faces_per_group: at most this many faces in one group.
+    """
+
+    groups_per_application: int = 10_000
+    persons_per_group: int = 1_000_000
+    faces_per_group: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Application(Result):
+    """A tenant: its groups and keys are invisible to every other.
+
+    Attributes:
+        id: 32 hexadecimal digits, random, so that it cannot be guessed.
+        name: unique in the gallery.
+        created_at: UTC.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"id", "name", "created_at"}``."""
+        return {"id": self.id, "name": self.name, "created_at": self.created_at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey(Result):
+    """An API key without its secret, which is shown once and never stored.
+
+    Attributes:
+        id: public part of the key; it names the key in lists and logs.
+        application: name of the application that the key belongs to.
+        scopes: what it may do.
+        created_at, expires_at, revoked_at: UTC; None: never.
+        last_used_at: UTC, exact to a minute; None: not used yet.
+    """
+
+    id: str
+    application: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether the key may do this."""
+        return scope in self.scopes
+
+    def to_dict(self) -> dict[str, Any]:
+        """All attributes; scopes as a sorted list, times as ISO 8601 or None."""
+        times = ("created_at", "expires_at", "revoked_at", "last_used_at")
+        return {
+            "id": self.id,
+            "application": self.application,
+            "scopes": sorted(self.scopes),
+            **{name: _iso(getattr(self, name)) for name in times},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Result):
+    """A set of persons that probes are searched in.
+
+    Attributes:
+        name: unique in the application.
+        contract: the only embeddings that the group takes.
+        scoring: how a person's similarity comes from the faces.
+        persons, faces: how many it holds.
+        created_at: UTC.
+    """
+
+    name: str
+    contract: EmbeddingContract
+    scoring: Scoring
+    persons: int
+    faces: int
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"name", "contract", "scoring", "persons", "faces", "created_at"}``."""
+        return {
+            "name": self.name,
+            "contract": str(self.contract),
+            "scoring": self.scoring,
+            "persons": self.persons,
+            "faces": self.faces,
+            "created_at": self.created_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Person(Result):
+    """A member of a group.
+
+    Attributes:
+        id: 32 hexadecimal digits, unique in the gallery, the same in every group.
+        name: unique in the group.
+        faces: how many faces the person has under the group's contract.
+        created_at: UTC.
+        anonymous: made for a face that was registered without a person.
+    """
+
+    id: str
+    name: str
+    faces: int
+    created_at: datetime
+    anonymous: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"id", "name", "faces", "created_at"}``."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "faces": self.faces,
+            "created_at": self.created_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFace(Result):
+    """A registered face, without its template.
+
+    Attributes:
+        id: 32 hexadecimal digits; ids grow with the time of registration.
+        person: name of the person in the group; person_id: the person's id.
+        contract: of the template.
+        norm: length of the template before normalisation, or None.
+        source_sha256: hash of the photo that it came from, or None.
+        box: where it is in that photo, pixels, or None.
+        created_at: UTC.
+    """
+
+    id: str
+    person: str
+    person_id: str
+    contract: EmbeddingContract
+    norm: float | None
+    source_sha256: str | None
+    box: Box | None
+    created_at: datetime
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"id", "person", "person_id", "norm", "source_sha256", "box", "created_at"}``."""
+        return {
+            "id": self.id,
+            "person": self.person,
+            "person_id": self.person_id,
+            "norm": self.norm,
+            "source_sha256": self.source_sha256,
+            "box": None if self.box is None else self.box.to_list(),
+            "created_at": self.created_at.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hit(Result):
+    """A person that a probe is like.
+
+    Attributes:
+        person: name in the group; person_id: the id.
+        face_id: the most similar face; None where the group scores by the mean template.
+        similarity: of the model, higher is more alike.
+        norm: of that face, or the mean of the person's norms; None where it is not known.
+    """
+
+    person: str
+    person_id: str
+    face_id: str | None
+    similarity: float
+    norm: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"person", "person_id", "face_id", "similarity", "norm"}``."""
+        return {
+            "person": self.person,
+            "person_id": self.person_id,
+            "face_id": self.face_id,
+            "similarity": self.similarity,
+            "norm": self.norm,
+        }
+
+
+def sorted_scopes(scopes: Iterable[Scope]) -> str:
+    """Scopes as they are stored: sorted, one space between."""
+    return " ".join(sorted(scopes))
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

@@ -1,0 +1,162 @@
+"""Rows of groups and of the embedding contracts that they are pinned to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from mien.errors import AlreadyExists, LimitExceeded, NotFound
+from mien.gallery.model import Group, Scoring
+from mien.gallery.records.schema import contracts, groups, members, persons
+from mien.types import EmbeddingContract
+
+__all__ = ["GroupRow", "create", "delete", "existing", "find", "find_by_seq", "page"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group, its numbers, and where its change log stands.
+
+    Attributes:
+        version: number of the newest change.
+        changes_from: changes after this number are still in the log.
+    """
+
+    seq: int
+    contract_seq: int
+    version: int
+    changes_from: int
+    group: Group
+
+
+_COLUMNS = sa.select(
+    groups.c.seq,
+    groups.c.contract_seq,
+    groups.c.version,
+    groups.c.changes_from,
+    groups.c.name,
+    groups.c.scoring,
+    groups.c.persons,
+    groups.c.faces,
+    groups.c.created_at,
+    contracts.c.model,
+    contracts.c.source_sha256,
+    contracts.c.preprocessing,
+    contracts.c.dim,
+).join(contracts, contracts.c.seq == groups.c.contract_seq)
+_BY_NAME = _COLUMNS.where(
+    groups.c.application_seq == sa.bindparam("application_seq"),
+    groups.c.name == sa.bindparam("name"),
+)
+_BY_SEQ = _COLUMNS.where(groups.c.seq == sa.bindparam("seq"))
+
+
+def find(connection: sa.Connection, application_seq: int, name: str) -> GroupRow:
+    """The group of that name: one indexed read, which every search begins with.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = connection.execute(
+        _BY_NAME, {"application_seq": application_seq, "name": name}
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no group {name!r}.")
+    return _row(row)
+
+
+def find_by_seq(connection: sa.Connection, seq: int) -> GroupRow | None:
+    """The group of that number, if it is still there."""
+    row = connection.execute(_BY_SEQ, {"seq": seq}).one_or_none()
+    return None if row is None else _row(row)
+
+
+def existing(connection: sa.Connection, seqs: Collection[int]) -> set[int]:
+    """Those of ``seqs`` that still are groups."""
+    query = sa.select(groups.c.seq).where(groups.c.seq.in_(seqs))
+    return set(connection.execute(query).scalars())
+
+
+def page(
+    connection: sa.Connection, application_seq: int, *, after: str | None, limit: int
+) -> list[Group]:
+    """An application's groups by name, those after ``after``."""
+    query = _COLUMNS.where(groups.c.application_seq == application_seq)
+    if after is not None:
+        query = query.where(groups.c.name > after)
+    rows = connection.execute(query.order_by(groups.c.name).limit(limit))
+    return [_row(row).group for row in rows]
+
+
+def create(
+    connection: sa.Connection,
+    application_seq: int,
+    name: str,
+    *,
+    contract: EmbeddingContract,
+    scoring: Scoring,
+    limit: int,
+) -> Group:
+    """A new, empty group.
+
+    Raises:
+        AlreadyExists: the name is taken.
+        LimitExceeded: the application has ``limit`` groups.
+    """
+    owned = groups.c.application_seq == application_seq
+    taken = sa.select(groups.c.seq).where(owned, groups.c.name == name)
+    if connection.execute(taken).first() is not None:
+        raise AlreadyExists(f"There is a group {name!r} already.")
+    count = connection.execute(sa.select(sa.func.count()).where(owned)).scalar_one()
+    if count >= limit:
+        raise LimitExceeded(
+            f"An application may have {limit} groups: delete one first.",
+            details={"limit": limit},
+        )
+    now = datetime.now(UTC)
+    connection.execute(
+        groups.insert(),
+        {
+            "application_seq": application_seq,
+            "name": name,
+            "contract_seq": _contract_seq(connection, contract),
+            "metric": "cosine",
+            "scoring": scoring,
+            "version": 0,
+            "changes_from": 0,
+            "persons": 0,
+            "faces": 0,
+            "created_at": now,
+        },
+    )
+    return Group(name, contract, scoring, 0, 0, now)
+
+
+def delete(connection: sa.Connection, seq: int) -> None:
+    """Delete a group and the persons that are in no other; their faces go with them."""
+    inside = sa.select(members.c.person_seq).where(members.c.group_seq == seq)
+    elsewhere = sa.select(members.c.person_seq).where(members.c.group_seq != seq)
+    connection.execute(
+        persons.delete().where(persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
+    )
+    connection.execute(groups.delete().where(groups.c.seq == seq))
+
+
+def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
+    facts = asdict(contract)
+    query = sa.select(contracts.c.seq).filter_by(**facts)
+    seq = connection.execute(query).scalar_one_or_none()
+    if seq is None:
+        insert = contracts.insert().values(**facts).returning(contracts.c.seq)
+        seq = connection.execute(insert).scalar_one()
+    return int(seq)
+
+
+def _row(row: sa.Row[*tuple[Any, ...]]) -> GroupRow:
+    contract = EmbeddingContract(row.model, row.source_sha256, row.preprocessing, row.dim)
+    group = Group(row.name, contract, row.scoring, row.persons, row.faces, row.created_at)
+    return GroupRow(row.seq, row.contract_seq, row.version, row.changes_from, group)

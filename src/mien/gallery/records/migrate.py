@@ -1,0 +1,66 @@
+"""Brings a database to the newest schema, or refuses one that it does not know."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from mien.errors import GalleryUnavailable
+from mien.gallery.model import DEFAULT_APPLICATION
+from mien.gallery.records import applications
+from mien.gallery.records.database import Database
+
+__all__ = ["HEAD", "VERSION_TABLE", "migrate"]
+
+HEAD = "0001"
+"""Number of the newest migration in ``migrations/versions``."""
+
+VERSION_TABLE = "mien_schema"
+
+
+def migrate(database: Database) -> None:
+    """Apply the migrations that are missing, under the database's write lock.
+
+    Two processes that open a new file at once are safe: the second waits, then finds nothing to
+    do. An up-to-date database costs two reads, and Alembic is not imported.
+
+    Raises:
+        GalleryUnavailable: made by a newer Mien, not Mien's, damaged, locked or read-only.
+    """
+    with database.snapshot() as connection:
+        revision = _revision(connection, database.name)
+    if revision == HEAD:
+        return
+    database.set_journal()
+    with database.writing() as connection:
+        if _revision(connection, database.name) != HEAD:
+            _upgrade(connection)
+            applications.ensure(connection, DEFAULT_APPLICATION)
+
+
+def _revision(connection: sa.Connection, name: str) -> str | None:
+    """The schema's number; None for a database without tables."""
+    tables = sa.inspect(connection).get_table_names()
+    if VERSION_TABLE not in tables:
+        if tables:
+            raise GalleryUnavailable(
+                f"{name!r} is a database of another program: name another file. It has not "
+                "been changed."
+            )
+        return None
+    column: sa.ColumnClause[str] = sa.column("version_num")
+    revision = connection.execute(sa.select(column).select_from(sa.table(VERSION_TABLE))).scalar()
+    if revision is not None and revision > HEAD:
+        raise GalleryUnavailable(
+            f"The gallery {name!r} was made by a newer Mien: upgrade Mien.",
+            details={"schema": revision, "known": HEAD},
+        )
+    return revision
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "mien.gallery.records:migrations")
+    command.upgrade(config, HEAD)

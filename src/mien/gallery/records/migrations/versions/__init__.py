@@ -1,0 +1,1 @@
+"""One module a migration; the file's number is the schema's."""

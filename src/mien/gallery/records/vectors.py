@@ -1,0 +1,139 @@
+"""What the index needs of the records: vectors in, names out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from mien.gallery.index import Entries
+from mien.gallery.records.groups import GroupRow
+from mien.gallery.records.schema import faces, members, persons
+
+__all__ = ["Owner", "face_entries", "face_owners", "person_entries", "person_owners"]
+
+_AT_ONCE = 500  # values of one IN (...): far below the limits of SQLite and PostgreSQL
+_BATCH = 10_000  # rows of one batch of a rebuild
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose an entry of the index is."""
+
+    person_seq: int
+    person: str
+    person_id: str
+    face_id: str | None
+    norm: float | None
+
+
+_OWNERS = (
+    sa.select(
+        faces.c.seq,
+        faces.c.id,
+        faces.c.norm,
+        faces.c.person_seq,
+        members.c.name,
+        persons.c.id.label("person_id"),
+    )
+    .join(members, members.c.person_seq == faces.c.person_seq)
+    .join(persons, persons.c.seq == faces.c.person_seq)
+    .where(
+        members.c.group_seq == sa.bindparam("group_seq"),
+        faces.c.seq.in_(sa.bindparam("seqs", expanding=True)),
+    )
+)
+_MEAN_OWNERS = (
+    sa.select(persons.c.seq, persons.c.id, members.c.name, sa.func.avg(faces.c.norm).label("norm"))
+    .join(members, members.c.person_seq == persons.c.seq)
+    .join(faces, faces.c.person_seq == persons.c.seq)
+    .where(
+        members.c.group_seq == sa.bindparam("group_seq"),
+        faces.c.contract_seq == sa.bindparam("contract_seq"),
+        persons.c.seq.in_(sa.bindparam("seqs", expanding=True)),
+    )
+    .group_by(persons.c.seq, persons.c.id, members.c.name)
+)
+
+
+def face_entries(
+    connection: sa.Connection, row: GroupRow, face_seqs: Sequence[int] | None = None
+) -> Iterator[Entries]:
+    """Vectors of a group's faces by number; of all, or of those of ``face_seqs`` still there."""
+    for found in _vectors(connection, row, faces.c.seq, face_seqs):
+        yield _entries(found, row)
+
+
+def person_entries(
+    connection: sa.Connection, row: GroupRow, person_seqs: Sequence[int] | None = None
+) -> Iterator[Entries]:
+    """Mean templates of a group's persons by number; of all, or of those still with faces."""
+    found = list(_vectors(connection, row, faces.c.person_seq, person_seqs))
+    if not found:
+        return
+    of_faces = _entries([vector for batch in found for vector in batch], row)
+    ids, inverse = np.unique(of_faces.ids, return_inverse=True)
+    total = np.zeros((len(ids), of_faces.vectors.shape[1]))
+    np.add.at(total, inverse, of_faces.vectors)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    yield Entries(ids, (total / np.maximum(length, 1e-12)).astype(np.float32))
+
+
+def face_owners(
+    connection: sa.Connection, row: GroupRow, face_seqs: Sequence[int]
+) -> dict[int, Owner]:
+    """Whose the faces are, without those that are no longer there."""
+    owners: dict[int, Owner] = {}
+    for part in _parts(face_seqs):
+        for found in connection.execute(_OWNERS, {"group_seq": row.seq, "seqs": part}):
+            owners[found.seq] = Owner(
+                found.person_seq, found.name, found.person_id, found.id, found.norm
+            )
+    return owners
+
+
+def person_owners(
+    connection: sa.Connection, row: GroupRow, person_seqs: Sequence[int]
+) -> dict[int, Owner]:
+    """The persons with the mean of their norms, without those that are no longer there."""
+    owners: dict[int, Owner] = {}
+    for part in _parts(person_seqs):
+        scope = {"group_seq": row.seq, "contract_seq": row.contract_seq, "seqs": part}
+        for found in connection.execute(_MEAN_OWNERS, scope):
+            owners[found.seq] = Owner(found.seq, found.name, found.id, None, found.norm)
+    return owners
+
+
+def _vectors(
+    connection: sa.Connection,
+    row: GroupRow,
+    number: sa.Column[int],
+    wanted: Sequence[int] | None,
+) -> Iterator[Sequence[sa.Row[*tuple[Any, ...]]]]:
+    query = (
+        sa.select(number.label("number"), faces.c.vector)
+        .join(members, members.c.person_seq == faces.c.person_seq)
+        .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
+    )
+    if wanted is None:
+        result = connection.execution_options(yield_per=_BATCH).execute(query)
+        yield from result.partitions()
+        return
+    for part in _parts(wanted):
+        found = connection.execute(query.where(number.in_(part))).all()
+        if found:
+            yield found
+
+
+def _entries(found: Sequence[sa.Row[*tuple[Any, ...]]], row: GroupRow) -> Entries:
+    ids: NDArray[np.int64] = np.fromiter((one.number for one in found), np.int64, len(found))
+    vectors = np.frombuffer(b"".join(one.vector for one in found), "<f4")
+    return Entries(ids, vectors.reshape(len(found), row.group.contract.dim).astype(np.float32))
+
+
+def _parts(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (seqs[i : i + _AT_ONCE] for i in range(0, len(seqs), _AT_ONCE))

@@ -1,0 +1,220 @@
+"""Groups and persons of an application."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import sqlalchemy as sa
+
+from mien.errors import InvalidArgument, NotFound
+from mien.gallery import checks
+from mien.gallery.access import Access, page_size
+from mien.gallery.model import GalleryLimits, Group, Person, Scoring
+from mien.gallery.records import applications, groups, persons
+from mien.gallery.records.database import Database
+from mien.gallery.records.groups import GroupRow
+from mien.gallery.records.persons import PersonRow
+from mien.gallery.search import Searcher
+from mien.types import EmbeddingContract
+
+__all__ = ["Roster"]
+
+
+class Roster(Access):
+    """The part of :class:`mien.gallery.Gallery` that keeps groups and persons."""
+
+    def __init__(
+        self, database: Database, searcher: Searcher, *, application: str, limits: GalleryLimits
+    ) -> None:
+        super().__init__(database)
+        self._searcher = searcher
+        self._limits = limits
+        with database.reading() as connection:
+            name = checks.application_name(application)
+            self._application = applications.find(connection, name)
+
+    def create_group(
+        self, name: str, *, contract: EmbeddingContract, scoring: Scoring = "max"
+    ) -> Group:
+        """A new group that takes embeddings of one contract only.
+
+        Raises:
+            AlreadyExists: the name is taken.
+            InvalidArgument: not a group's name, or no such scoring.
+            LimitExceeded: the application has all the groups that it may have.
+        """
+        name = checks.group_name(name)
+        if scoring not in get_args(Scoring):
+            raise InvalidArgument(f"scoring must be one of {', '.join(get_args(Scoring))}.")
+        with self._database.writing() as connection:
+            return groups.create(
+                connection,
+                self._application.seq,
+                name,
+                contract=contract,
+                scoring=scoring,
+                limit=self._limits.groups_per_application,
+            )
+
+    def ensure_group(self, name: str, *, contract: EmbeddingContract) -> Group:
+        """The group of that name, made with ``contract`` where it is missing.
+
+        Raises:
+            EmbeddingMismatch: it is there and pinned to another contract.
+            InvalidArgument, LimitExceeded: as :meth:`create_group`.
+        """
+        name = checks.group_name(name)
+        try:
+            group = self.group(name)
+        except NotFound:
+            with self._database.writing() as connection:
+                try:  # somebody may have been quicker
+                    group = groups.find(connection, self._application.seq, name).group
+                except NotFound:
+                    return groups.create(
+                        connection,
+                        self._application.seq,
+                        name,
+                        contract=contract,
+                        scoring="max",
+                        limit=self._limits.groups_per_application,
+                    )
+        checks.contracts_agree(name, group.contract, contract)
+        return group
+
+    def groups(self, *, after: str | None = None, limit: int = 100) -> list[Group]:
+        """Groups by name, those after the name ``after``; ``limit`` 1 to 1000."""
+        limit = page_size(limit)
+        after = None if after is None else checks.group_name(after)
+        with self._database.reading() as connection:
+            return groups.page(connection, self._application.seq, after=after, limit=limit)
+
+    def group(self, name: str) -> Group:
+        """The group of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.reading() as connection:
+            return self._group(connection, name).group
+
+    def size(self, group: str) -> int:
+        """How many faces a group has.
+
+        Raises:
+            NotFound: no such group.
+        """
+        return self.group(group).faces
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group, and the persons that are in no other with all their faces.
+
+        Raises:
+            NotFound: no such group.
+        """
+        with self._database.writing() as connection:
+            row = self._group(connection, name)
+            groups.delete(connection, row.seq)
+        self._searcher.wipe([row.seq])
+
+    def add_person(self, group: str, name: str) -> Person:
+        """A new person in a group.
+
+        Raises:
+            NotFound: no such group.
+            AlreadyExists: the name is taken in this group.
+            InvalidArgument: not 1 to 255 printable characters.
+            LimitExceeded: the group is full.
+        """
+        name = checks.person_name(name)
+        with self._database.writing() as connection:
+            return self._new_person(connection, self._group(connection, group), name).person
+
+    def ensure_person(self, group: str, name: str) -> Person:
+        """The person of that name (or id), made where missing; raises as :meth:`add_person`."""
+        name = checks.person_name(name)
+        with self._database.writing() as connection:
+            return self._ensured(connection, self._group(connection, group), name).person
+
+    def persons(self, group: str, *, after: str | None = None, limit: int = 100) -> list[Person]:
+        """Persons of a group by name, those after the name ``after``; ``limit`` 1 to 1000.
+
+        Raises:
+            NotFound: no such group.
+        """
+        limit = page_size(limit)
+        after = None if after is None else checks.person_name(after)
+        with self._database.reading() as connection:
+            row = self._group(connection, group)
+            return persons.page(connection, row, after=after, limit=limit)
+
+    def person(self, group: str, name_or_id: str) -> Person:
+        """The person of that name, or else of that id.
+
+        Raises:
+            NotFound: no such group, or no such person in it.
+        """
+        with self._database.reading() as connection:
+            return self._person(connection, self._group(connection, group), name_or_id).person
+
+    def delete_person(self, group: str, name_or_id: str) -> None:
+        """Delete a person with all faces, out of every group.
+
+        Raises:
+            NotFound: no such group, or no such person in it.
+        """
+        with self._database.writing() as connection:
+            person = self._person(connection, self._group(connection, group), name_or_id)
+            touched = persons.delete(connection, person.seq)
+        self._searcher.wipe(touched)
+
+    def add_member(self, group: str, name_or_id: str, *, source: str) -> Person:
+        """Make a person of the group ``source`` a member of ``group`` too, under the same name.
+
+        The faces are shared, not copied: those of the group's contract are found in both.
+
+        Raises:
+            NotFound: no such group or person.
+            AlreadyExists: a person of that name is in ``group``.
+            LimitExceeded: ``group`` is full.
+        """
+        with self._database.writing() as connection:
+            origin, target = self._group(connection, source), self._group(connection, group)
+            person = self._person(connection, origin, name_or_id)
+            persons.join(
+                connection,
+                person,
+                target,
+                limit=self._limits.persons_per_group,
+                face_limit=self._limits.faces_per_group,
+            )
+            return persons.find(connection, target, person.person.name).person
+
+    def remove_member(self, group: str, name_or_id: str) -> None:
+        """Take a person out of a group; the person and the faces stay in the others.
+
+        Raises:
+            NotFound: no such group or person.
+            InvalidArgument: it is the person's only group.
+        """
+        with self._database.writing() as connection:
+            row = self._group(connection, group)
+            persons.leave(connection, row, self._person(connection, row, name_or_id))
+        self._searcher.wipe([row.seq])
+
+    def _group(self, connection: sa.Connection, name: str) -> GroupRow:
+        return groups.find(connection, self._application.seq, checks.group_name(name))
+
+    def _person(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
+        return persons.find(connection, row, checks.person_name(name))
+
+    def _ensured(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
+        try:
+            return persons.find(connection, row, name)
+        except NotFound:
+            return self._new_person(connection, row, name)
+
+    def _new_person(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
+        return persons.create(
+            connection, self._application.seq, row, name, limit=self._limits.persons_per_group
+        )
