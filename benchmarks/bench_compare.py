@@ -6,9 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
+from mien.models.samples import sample_photos
+
 from mien import config
 from mien.models import ModelStore
-from mien.models.samples import sample_photos
 from peers import face_recognition_python
 from report import REPOSITORY, Row, publish
 from worker import Worker, in_turn
@@ -33,14 +34,10 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     pair = photos()
     workers = {
-        precision: Worker(
-            HERE / "work_mien_compare.py", *pair, env={"MIEN_PRECISION": precision}
-        )
+        precision: Worker(HERE / "work_mien_compare.py", *pair, env={"MIEN_PRECISION": precision})
         for precision in ("auto", "float32")
     }
-    workers["peer"] = Worker(
-        HERE / "work_peer_compare.py", *pair, python=face_recognition_python()
-    )
+    workers["peer"] = Worker(HERE / "work_peer_compare.py", *pair, python=face_recognition_python())
     spent = in_turn(workers, rounds)
     peer = "face_recognition 1.3.0"
     rows = [

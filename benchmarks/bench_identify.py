@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mien import Engine, Gallery, config
 from mien.models.samples import sample_photos
+
+from mien import Engine, Gallery, config
 from mien.types import Embeddings
 from report import Row, publish
 
@@ -52,8 +53,14 @@ def main() -> None:
                     alone.append(time.process_time() - middle)
                 extra = (statistics.median(whole) - statistics.median(alone)) * 1e3
                 base = statistics.median(alone) * 1e3
-                rows.append(Row(f"identify in {size:,} faces, beyond detect + embed", extra, base,
-                                "detect + embed alone"))
+                rows.append(
+                    Row(
+                        f"identify in {size:,} faces, beyond detect + embed",
+                        extra,
+                        base,
+                        "detect + embed alone",
+                    )
+                )
     publish("identify", rows)
 
 

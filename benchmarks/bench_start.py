@@ -6,9 +6,10 @@ import statistics
 import subprocess
 import sys
 
+from mien.models.samples import sample_photos
+
 from mien import config
 from mien.models import ModelStore
-from mien.models.samples import sample_photos
 from report import Row, publish
 
 CLOCK = "import time; t = time.process_time(); {}; print((time.process_time() - t) * 1e3)"
@@ -20,7 +21,9 @@ def cpu_ms(code: str, rounds: int = 7) -> float:
         float(
             subprocess.run(
                 [sys.executable, "-c", CLOCK.format(code)],
-                capture_output=True, text=True, check=True,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout.split()[-1]
         )
         for _ in range(rounds)

@@ -61,5 +61,7 @@ def _machine() -> str:
     model = platform.processor() or platform.machine()
     if cpuinfo.exists():
         lines = cpuinfo.read_text().splitlines()
-        model = next((li.split(":")[1].strip() for li in lines if li.startswith("model name")), model)
+        model = next(
+            (li.split(":")[1].strip() for li in lines if li.startswith("model name")), model
+        )
     return f"{model}, Python {platform.python_version()}, {platform.system()}"

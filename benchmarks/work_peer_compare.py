@@ -3,6 +3,7 @@
 import sys
 
 import face_recognition
+
 import worker
 
 

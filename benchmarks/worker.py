@@ -32,7 +32,10 @@ class Worker:
     """Parent side: a worker script running in its own Python."""
 
     def __init__(
-        self, script: Path, *arguments: str, python: str = sys.executable,
+        self,
+        script: Path,
+        *arguments: str,
+        python: str = sys.executable,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.process = subprocess.Popen(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mien import config
 from mien.engine import Engine
 from mien.models import ModelStore

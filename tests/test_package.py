@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import mien
 
 
@@ -17,12 +19,8 @@ def test_all_names_exist():
 
 
 def test_unknown_names_are_attribute_errors():
-    try:
-        mien.no_such_name  # noqa: B018
-    except AttributeError as error:
-        assert "no_such_name" in str(error)
-    else:
-        raise AssertionError("an unknown name was found")
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = mien.no_such_name
 
 
 def test_importing_mien_pulls_in_nothing_heavy():

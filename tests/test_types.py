@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mien.errors import InvalidArgument
 from mien.types import Box, EmbeddingContract, Embeddings, Face, Faces
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mien.align import similarity_transform, template, warp
 from mien.errors import InvalidArgument
 

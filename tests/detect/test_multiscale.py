@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mien.detect import MultiScale, MultiScaleOptions
 from mien.detect.suppression import keep_best
 from mien.testing import MockDetector, drawn_photo
@@ -116,6 +117,4 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps(found, limit):
         for j in kept:
             assert i == j or overlap(box[i], box[j]) <= limit + 1e-3
     for i in set(range(len(score))) - set(kept.tolist()):
-        assert any(
-            overlap(box[i], box[j]) > limit - 1e-3 and score[j] >= score[i] for j in kept
-        )
+        assert any(overlap(box[i], box[j]) > limit - 1e-3 and score[j] >= score[i] for j in kept)

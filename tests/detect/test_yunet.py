@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from mien import config, detect
 from mien.detect.yunet import YuNet
 from mien.image import open_photo

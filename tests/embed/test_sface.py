@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from mien import detect, embed
 from mien.align import warp
 from mien.errors import InvalidArgument
@@ -14,9 +15,7 @@ from mien.models import ModelStore
 def at_float32(weights, request):
     if request.param == "openvino":
         pytest.importorskip("openvino", reason="no OpenVINO wheel for this platform")
-    return ModelStore(
-        weights.model_copy(update={"precision": "float32", "runtime": request.param})
-    )
+    return ModelStore(weights.model_copy(update={"precision": "float32", "runtime": request.param}))
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from mien import Engine, Gallery
 from mien.engine import EnrolmentPhoto
 from mien.errors import EmbeddingMismatch, InvalidArgument, NoFaceFound, NotFound

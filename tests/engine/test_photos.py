@@ -6,11 +6,12 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from mien import Engine, config
 from mien.errors import ImageDecodeError, InvalidArgument, NoFaceFound
 from mien.image import open_photo
 from mien.testing import MockDetector, MockEmbedder, drawn_face, drawn_photo, mock_engine
-from PIL import Image
 
 
 @pytest.fixture

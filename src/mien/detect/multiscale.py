@@ -90,7 +90,7 @@ class MultiScale:
         height, width = image.shape[:2]
         long_side = max(height, width)
         border = round(long_side * options.padding)
-        padded: RGB = cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_CONSTANT)  # type: ignore[assignment]
+        padded: RGB = np.pad(image, ((border, border), (border, border), (0, 0)))
         yield self._look(padded, options.base_side).shifted(-border, -border)
         if long_side > options.small_side:
             yield self._look(image, options.small_side)
@@ -102,9 +102,7 @@ class MultiScale:
             return found[0]
         box = np.concatenate([faces.box_xyxy for faces in found])
         score = np.concatenate([faces.score for faces in found])
-        points = np.concatenate(
-            [faces.landmarks for faces in found if faces.landmarks is not None]
-        )
+        points = np.concatenate([faces.landmarks for faces in found if faces.landmarks is not None])
         keep = keep_best(box, score, overlap=self.options.overlap)
         landmarks = points[keep] if len(points) == len(score) else None
         return Faces.ordered(box[keep], score[keep], landmarks, size_hw=(size_hw[0], size_hw[1]))

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mien import config, detect, embed
+from mien import config
 from mien.align import warp
 from mien.detect import Detector
+from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
+from mien.embed.registry import create as create_embedder
+from mien.embed.registry import names as embedder_names
 from mien.engine import enrolment, recognition
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.match.calibration import Calibration
@@ -76,28 +79,28 @@ class Engine:
     def detector(self) -> Detector:
         """The detector, loaded."""
         with self._lock:
-            if isinstance(self._detector, str):
-                self._detector = detect.create(self._detector, self.models)
-            return self._detector
+            chosen = self._detector
+            if isinstance(chosen, str):
+                chosen = self._detector = create_detector(chosen, self.models)
+            return chosen
 
     @property
     def embedder(self) -> Embedder:
         """The recognition model, loaded."""
         with self._lock:
-            if isinstance(self._embedder, str):
-                self._embedder = embed.create(self._embedder, self.models)
-            return self._embedder
+            chosen = self._embedder
+            if isinstance(chosen, str):
+                chosen = self._embedder = create_embedder(chosen, self.models)
+            return chosen
 
     @property
     def calibration(self) -> Calibration | None:
         """How the recognition model's similarities become confidences; None: not calibrated."""
         with self._lock:
-            if self._calibration is None and isinstance(self._embedder, str):
-                card = self.models.card(self._embedder, "embed")
-                self._calibration = Calibration.from_card(card)
-            elif self._calibration is None and self._embedder.name in embed.names():
-                card = self.models.card(self._embedder.name, "embed")
-                self._calibration = Calibration.from_card(card)
+            chosen = self._embedder
+            name = chosen if isinstance(chosen, str) else chosen.name
+            if self._calibration is None and name in embedder_names():
+                self._calibration = Calibration.from_card(self.models.card(name, "embed"))
             return self._calibration
 
     def load(self) -> None:
@@ -299,9 +302,7 @@ class Engine:
             NoFaceFound: the photo shows no face.
             EmbeddingMismatch, InvalidArgument, ImageError, ModelError: as for :meth:`identify`.
         """
-        return recognition.verify(
-            self, gallery, group, person, image, fmr=fmr, threshold=threshold
-        )
+        return recognition.verify(self, gallery, group, person, image, fmr=fmr, threshold=threshold)
 
     # ------------------------------------------------------------------ threads and life
 

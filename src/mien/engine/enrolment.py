@@ -164,7 +164,7 @@ def _store(
     except AlreadyExists:
         rejection = Rejection(photo.name, ("duplicate",), "This photo is enrolled already.")
         return PhotoOutcome(photo, None, rejection)
-    return PhotoOutcome(photo, stored[0].face_id, None)
+    return PhotoOutcome(photo, stored[0].id, None)
 
 
 def _name(image: ImageInput, index: int) -> str:

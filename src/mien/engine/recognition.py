@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, NoFaceFound, NotFound
+from mien.errors import EmbeddingMismatch, InvalidArgument, NoFaceFound, NotFound
 from mien.image import ImageInput
 from mien.match import decision as decisions
 from mien.match import metrics
@@ -164,7 +164,11 @@ def verify(
 def _templates(engine: Engine, gallery: Gallery, group: str, person: str) -> Embeddings:
     """What a person of the group is compared by: every face, or their mean (group's scoring)."""
     pinned = gallery.group(group)
-    gallery.check_contract(pinned, engine.embedder.contract)
+    if pinned.contract != engine.embedder.contract:
+        raise EmbeddingMismatch(
+            f"Group {group!r} holds embeddings of {pinned.contract.model!r}, not of "
+            f"{engine.embedder.name!r} (or of another version of it)."
+        )
     _, enrolled = gallery.embeddings(group, person)
     if not len(enrolled):
         raise NotFound(f"No face of {person!r} is enrolled in group {group!r}: enrol a photo.")
@@ -191,7 +195,7 @@ def _candidates(
     similarity = np.array([hit.similarity for hit in hits], np.float64)
     confidence = None
     if calibration is not None:
-        confidence = calibration.confidence(similarity, norm, np.array([hit.norm for hit in hits]))
+        confidence = calibration.confidence(similarity, norm, np.array([hit.norm for hit in hits], np.float64))
     passed = decision.passes(similarity, confidence)
     order = np.argsort(-(similarity if confidence is None else confidence), kind="stable")
     return tuple(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from mien.engine.core import Engine
 from mien.image import ImageInput
 from mien.results import Comparison, Detection, Representation
+from mien.types import Metric
 
 __all__ = ["compare", "default_engine", "detect", "represent"]
 
@@ -41,14 +41,16 @@ def compare(
     *,
     detector: str | None = None,
     embedder: str | None = None,
-    **decision: Any,
+    fmr: float | None = None,
+    threshold: float | None = None,
+    metric: Metric | None = None,
 ) -> Comparison:
     """Are the largest face of ``a`` and a face of ``b`` the same person's?
 
     Args:
         a, b: as for :func:`detect`.
         detector, embedder: names of models; None: the settings' own.
-        decision: ``fmr``, ``threshold`` or ``metric`` (see :meth:`Engine.compare`).
+        fmr, threshold, metric: see :meth:`Engine.compare`.
 
     Raises:
         NoFaceFound: one of the photos shows no face; ``details["image"]`` says which.
@@ -57,7 +59,8 @@ def compare(
     Example:
         >>> bool(mien.compare("a.jpg", "b.jpg"))   # doctest: +SKIP
     """
-    return default_engine(detector, embedder).compare(a, b, **decision)
+    engine = default_engine(detector, embedder)
+    return engine.compare(a, b, fmr=fmr, threshold=threshold, metric=metric)
 
 
 def represent(
