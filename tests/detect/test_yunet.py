@@ -46,7 +46,7 @@ def test_boxes_and_landmarks_agree_with_opencv(people, at_float32, yunet, long_s
             np.testing.assert_allclose(face.landmarks, row[4:14].reshape(5, 2), atol=2)
             assert face.score == pytest.approx(row[14], abs=0.01)
             compared += 1
-    assert compared >= 6
+    assert compared >= 5
 
 
 def test_every_sample_photo_shows_its_person(people, at_float32):
