@@ -31,7 +31,9 @@ def test_a_name_is_taken_once(mien):
 
 
 def test_a_key_ends_when_it_is_revoked(mien, tmp_path):
-    secret = mien("keys", "create", "--scope", "detect", "--expires", "1d", "--json").document["key"]
+    secret = mien("keys", "create", "--scope", "detect", "--expires", "1d", "--json").document[
+        "key"
+    ]
     (key,) = mien("keys", "list", "--json").document
     assert key["scopes"] == ["detect"]
     assert datetime.fromisoformat(key["expires_at"]) > datetime.now(UTC) + timedelta(hours=23)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from mien.cli.paging import all_rows
 from mien.cli.run import DEFAULT_APPLICATION, Run, shared_options
 from mien.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from mien.gallery import ApiKey, Scope
+    from mien.gallery import ApiKey
 
 __all__ = ["apps", "keys"]
 
@@ -38,7 +38,7 @@ def create_app(run: Run, name: str) -> None:
 @shared_options(gallery=True)
 def list_apps(run: Run) -> None:
     """List the applications."""
-    found = run.gallery.applications()
+    found = list(all_rows(run.gallery.applications))
     rows = [{"app": a.name, "app_key": a.id, "created_at": a.created_at.isoformat()} for a in found]
     run.answer(rows, "\n".join(f"{a.name}  app key {a.id}" for a in found) or "no applications")
 
@@ -73,7 +73,7 @@ def create_key(run: Run, name: str, scopes: tuple[str, ...], expires: str | None
     """Create an API key. It is shown once and kept only as a hash."""
     application = run.gallery.application(name)
     until = None if expires is None else expiry(expires, now=datetime.now(UTC))
-    _, secret = run.gallery.create_key(name, scopes=_scopes(scopes), expires=until)
+    _, secret = run.gallery.create_key(name, scopes=scopes or None, expires=until)
     _answer_secret(run, name, application.id, secret)
 
 
@@ -123,16 +123,6 @@ def expiry(text: str, *, now: datetime) -> datetime:
     if when <= now:
         raise InvalidArgument(f"--expires {text!r} is not in the future.")
     return when
-
-
-def _scopes(names: Sequence[str]) -> frozenset[Scope]:
-    from mien.gallery import DEFAULT_SCOPES, Scope
-
-    try:
-        return frozenset(Scope(name) for name in names) or DEFAULT_SCOPES
-    except ValueError:
-        known = ", ".join(Scope)
-        raise InvalidArgument(f"--scope must be one of {known}.") from None
 
 
 def _answer_secret(run: Run, name: str, app_key: str, secret: str) -> None:

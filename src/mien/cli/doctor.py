@@ -13,6 +13,7 @@ import click
 import mien
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.models import describe_source
+from mien.cli.output import tell
 from mien.cli.run import Run, shared_options
 from mien.errors import MienError
 
@@ -56,7 +57,7 @@ def doctor(run: Run) -> None:
     run.answer(document, _describe(document))
     if problems:
         for problem in problems:
-            click.echo(f"mien: {problem['code']}: {problem['message']}", err=True)
+            tell(f"mien: {problem['code']}: {problem['message']}", err=True)
         click.get_current_context().exit(ExitCode.MISSING)
 
 

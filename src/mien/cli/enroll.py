@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mien.cli.exits import ExitCode
+from mien.cli.output import tell
 from mien.cli.photos import as_source
 from mien.cli.run import Run, shared_options
 from mien.errors import InvalidArgument
@@ -119,9 +120,9 @@ def _tell(outcome: PhotoOutcome) -> None:
     if sys.stderr.isatty():
         return
     if outcome.rejection is None:
-        click.echo(f"enrolled {outcome.photo.name}", err=True)
+        tell(f"enrolled {outcome.photo.name}", err=True)
     else:
-        click.echo(f"rejected {_reasons(outcome.rejection)}", err=True)
+        tell(f"rejected {_reasons(outcome.rejection)}", err=True)
 
 
 def _answer(run: Run, group: str, outcomes: Sequence[PhotoOutcome]) -> None:

@@ -7,7 +7,6 @@ with ``MIEN_DEBUG=1``.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
+from mien.cli.output import tell, tell_json
 from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError
 
 __all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
@@ -79,9 +79,9 @@ class Failure:
     def tell(self, *, as_json: bool) -> None:
         """Print the line on stderr and, for ``--json``, the document on stdout."""
         line = " ".join(self.message.split())
-        click.echo(f"mien: {self.code}: {line}", err=True)
+        tell(f"mien: {self.code}: {line}", err=True)
         if as_json:
-            click.echo(json.dumps({"error": self.to_dict()}, ensure_ascii=False))
+            tell_json({"error": self.to_dict()})
 
 
 def _usage_message(error: click.ClickException) -> str:

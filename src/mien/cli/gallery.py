@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
+from mien.cli.paging import all_rows
 from mien.cli.run import Run, shared_options
 from mien.errors import InvalidArgument
 
@@ -14,20 +16,6 @@ if TYPE_CHECKING:
     from mien.gallery import Group
 
 __all__ = ["gallery"]
-
-PAGE = 1000
-
-
-class Named(Protocol):
-    """Something that is listed by its name."""
-
-    @property
-    def name(self) -> str:
-        """Its name, the cursor of a listing."""
-        ...
-
-
-T = TypeVar("T", bound=Named)
 
 
 @click.group()
@@ -39,7 +27,7 @@ def gallery() -> None:
 @shared_options(application=True)
 def list_groups(run: Run) -> None:
     """List the groups."""
-    groups = list(_all(run.gallery.groups))
+    groups = list(all_rows(run.gallery.groups))
     run.answer(
         [group.to_dict() for group in groups], "\n".join(map(_describe, groups)) or "no groups"
     )
@@ -51,9 +39,7 @@ def list_groups(run: Run) -> None:
 def show_group(run: Run, group: str) -> None:
     """Show a group and its persons."""
     found = run.gallery.group(group)
-    persons = list(
-        _all(lambda *, after, limit: run.gallery.persons(group, after=after, limit=limit))
-    )
+    persons = list(all_rows(partial(run.gallery.persons, group)))
     rows = [f"  {person.name}: {person.faces} face(s)" for person in persons]
     document = {
         **found.to_dict(),
@@ -83,16 +69,9 @@ def delete(run: Run, group: str, person: str | None, yes: bool) -> None:
 
 
 def _ask(run: Run, question: str) -> None:
-    if run.as_json or not click.get_text_stream("stdin").isatty():
+    if run.as_json or not sys.stdin.isatty():
         raise InvalidArgument("Deleting cannot be undone: give --yes.")
     click.confirm(question, abort=True, err=True)
-
-
-def _all(page: Callable[..., Sequence[T]]) -> Iterator[T]:
-    after: str | None = None
-    while rows := page(after=after, limit=PAGE):
-        yield from rows
-        after = rows[-1].name
 
 
 def _describe(group: Group) -> str:

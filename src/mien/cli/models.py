@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from mien.cli.run import Run, shared_options
 
 if TYPE_CHECKING:
     from mien.models import ModelCard
+    from mien.models.choice import Choice
 
 __all__ = ["describe_source", "models"]
 
@@ -36,8 +38,6 @@ def list_models(run: Run) -> None:
 @shared_options(models=True)
 def show_model(run: Run, name: str) -> None:
     """Show everything that the catalogue says about a model."""
-    from dataclasses import asdict
-
     card = run.models.card(name)
     document = {**asdict(card), **_summary(run, card)}
     lines = [f"{key}: {_one_line(value)}" for key, value in document.items()]
@@ -87,6 +87,27 @@ def import_bundle(run: Run, file: Path) -> None:
     cards = run.models.import_bundle(file)
     document = {"bundle": str(file), "models": [card.key for card in cards]}
     run.answer(document, f"imported {', '.join(card.key for card in cards)}")
+
+
+@models.command("tune")
+@_NAMES
+@shared_options(models=True)
+def tune(run: Run, names: tuple[str, ...]) -> None:
+    """Measure again which runtime is fastest here; without a NAME, for the default models."""
+    rows = [_tuned(card, run.models.tune(card)) for card in _cards(run, names)]
+    run.answer(rows, "\n".join(map(_describe_choice, rows)))
+
+
+def _tuned(card: ModelCard, choice: Choice) -> dict[str, Any]:
+    return {"name": card.name, "task": card.task, **asdict(choice)}
+
+
+def _describe_choice(row: dict[str, Any]) -> str:
+    timings = [f"{t['runtime']} {t['precision']} {t['cpu_ms']} ms" for t in row["timings"]]
+    return (
+        f"{row['task']}/{row['name']}: {row['runtime']} {row['precision']}"
+        f" (CPU of one run: {', '.join(timings)})"
+    )
 
 
 def _cards(run: Run, names: tuple[str, ...]) -> list[ModelCard]:

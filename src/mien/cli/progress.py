@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -10,37 +11,56 @@ import click
 if TYPE_CHECKING:
     from mien.models.progress import Progress
 
-__all__ = ["download_progress"]
+__all__ = ["download_progress", "photo_progress"]
 
 MEGABYTE = 1_000_000
 WIDTH = 30
 
+Amount = Callable[[int], str]
+
 
 def download_progress() -> Progress:
-    """A progress that prints on stderr: a bar on a terminal, else the begin and the end."""
-    return _Bar() if sys.stderr.isatty() else _Lines()
+    """A progress that counts megabytes."""
+    return _progress(lambda count: f"{count / MEGABYTE:.1f} MB")
+
+
+def photo_progress() -> Progress:
+    """A progress that counts photos."""
+    return _progress(str)
+
+
+def _progress(amount: Amount) -> Progress:
+    return _Bar(amount) if sys.stderr.isatty() else _Lines(amount)
 
 
 class _Bar:
+    """Rewrites one line of a terminal."""
+
+    def __init__(self, amount: Amount) -> None:
+        self._amount = amount
+
     def __call__(self, description: str, done: int, total: int | None) -> None:
-        size = f"{done / MEGABYTE:.1f} MB"
+        text = self._amount(done)
         if total:
             filled = round(WIDTH * min(done, total) / total)
-            size = f"[{'#' * filled}{'-' * (WIDTH - filled)}] {size} of {total / MEGABYTE:.1f} MB"
+            bar = "#" * filled + "-" * (WIDTH - filled)
+            text = f"[{bar}] {text} of {self._amount(total)}"
         ended = total is not None and done >= total
-        click.echo(f"\r\x1b[K{description} {size}", err=True, nl=ended)
+        click.echo(f"\r\x1b[K{description} {text}", err=True, nl=ended)
 
 
 class _Lines:
-    def __init__(self) -> None:
+    """Says once that something begins, and once that it is done."""
+
+    def __init__(self, amount: Amount) -> None:
+        self._amount = amount
         self._begun: set[str] = set()
 
     def __call__(self, description: str, done: int, total: int | None) -> None:
-        ended = total is not None and done >= total
-        if ended:
+        if total is not None and done >= total:
             self._begun.discard(description)
-            click.echo(f"{description}: {done / MEGABYTE:.1f} MB, done", err=True)
+            click.echo(f"{description}: {self._amount(done)}, done", err=True)
         elif description not in self._begun:
             self._begun.add(description)
-            size = "" if total is None else f" ({total / MEGABYTE:.1f} MB)"
+            size = "" if total is None else f" ({self._amount(total)})"
             click.echo(f"{description}{size}", err=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
+
+from mien.cli.output import tell, tell_json
 
 if TYPE_CHECKING:
     from mien.config import Settings
@@ -124,20 +124,9 @@ class Run:
     def answer(self, document: object, text: str) -> None:
         """Print the answer on stdout: the JSON document for ``--json``, else the text."""
         if self.as_json:
-            click.echo(json.dumps(_finite(document), ensure_ascii=False, allow_nan=False))
+            tell_json(document)
         elif text:
-            click.echo(text)
-
-
-def _finite(value: object) -> object:
-    """JSON has no NaN: numbers that are not finite become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+            tell(text)
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
