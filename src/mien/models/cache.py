@@ -5,7 +5,7 @@
     cache_dir/
       sources/<sha256>/<file name>       published weight files and sample photos
       converted/<sha256>-<converter>-<version>.onnx
-      openvino/                          nets that OpenVINO has compiled
+      openvino/<digest>.blob             nets that OpenVINO has compiled
       choices/<digest>.json              runtime and precision measured as fastest
       pins.json                          hashes of URLs whose card gives none
       locks/                             one lock a file that is being made
@@ -67,10 +67,9 @@ class Cache:
         """Where a measured choice of runtime is or would be."""
         return self.folder / "choices" / f"{digest}.json"
 
-    @property
-    def openvino(self) -> Path:
-        """Folder of compiled nets."""
-        return self.folder / "openvino"
+    def compiled(self, digest: str) -> Path:
+        """Where a net that OpenVINO has compiled is or would be."""
+        return self.folder / "openvino" / f"{digest}.blob"
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:

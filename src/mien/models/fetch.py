@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
@@ -209,8 +210,6 @@ class Fetcher:
 
 def _lock_name(source: Source) -> str:
     """A name for locks and unfinished files that is the same for the same file."""
-    import hashlib
-
     if source.sha256 is not None:
         return source.sha256[:32]
     assert isinstance(source, UrlSource)

@@ -1,39 +1,133 @@
-"""Which runtime and which arithmetic runs a net."""
+"""Runtimes: opens a net in the runtime and the arithmetic that were asked for, or chosen."""
 
 from __future__ import annotations
 
 import importlib.util
-import threading
+import logging
 from pathlib import Path
 
-from mien.config import Settings
-from mien.errors import RuntimeUnavailable
+from mien.errors import ModelUnavailable, RuntimeUnavailable
 from mien.models.cache import Cache
 from mien.models.card import ModelCard
+from mien.models.child import measure_in_child, open_candidate
+from mien.models.choice import Candidate, Choice, machine_digest
 from mien.models.session import Session
 
 __all__ = ["Runtimes"]
 
+_log = logging.getLogger(__name__)
+_FALLBACK = Candidate("onnxruntime", "float32")
+
 
 class Runtimes:
-    """Opens nets in the runtimes that this machine has."""
+    """The runtimes of this machine. A runtime is imported when a net is first opened in it.
 
-    def __init__(self, settings: Settings, cache: Cache) -> None:
-        self._settings = settings
+    Args:
+        cache: where compiled nets and measured choices are kept.
+    """
+
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._lock = threading.Lock()
 
     def open(
         self,
         card: ModelCard,
         path: Path,
         *,
+        runtime: str,
+        precision: str,
         threads: int,
         streams: int,
-        runtime: str | None,
-        precision: str | None,
     ) -> Session:
-        """Open."""
-        from mien.models.session_onnxruntime import OnnxRuntimeSession
+        """Open the net in ``path``.
 
-        return OnnxRuntimeSession(path, threads=max(1, threads // streams))
+        Args:
+            card: what it is.
+            path: its ONNX file.
+            runtime: ``auto``, ``openvino`` or ``onnxruntime``.
+            precision: ``auto``, or one; where the card or the CPU does not have it, float32.
+            threads: CPU budget of all streams together.
+            streams: runs that proceed side by side.
+
+        Raises:
+            RuntimeUnavailable: no runtime that was asked for can run it.
+        """
+
+        def opener(candidate: Candidate) -> Session:
+            return open_candidate(
+                candidate, path, cache=self._cache, threads=threads, streams=streams
+            )
+
+        candidates = self.candidates(card, runtime=runtime, precision=precision)
+        chosen = self._chosen(card, path, candidates) if len(candidates) > 1 else candidates[0]
+        ways = [chosen, Candidate(chosen.runtime, "float32")]
+        ways += [_FALLBACK] if runtime == "auto" else []
+        ways = list(dict.fromkeys(ways))
+        for way in ways:
+            try:
+                return opener(way)
+            except (RuntimeUnavailable, ImportError) as error:
+                if way == ways[-1]:
+                    raise RuntimeUnavailable(
+                        f"{card.name} cannot be run by {way.runtime}: {error}"
+                    ) from error
+                _log.warning("%s cannot be run as measured: %s", card.name, error)
+        raise AssertionError("unreachable: ways is not empty")
+
+    def candidates(self, card: ModelCard, *, runtime: str, precision: str) -> list[Candidate]:
+        """The ways to run a net that the card admits and the request allows, default first.
+
+        Raises:
+            RuntimeUnavailable: none.
+        """
+        found = []
+        if runtime in ("auto", "openvino") and importlib.util.find_spec("openvino") is not None:
+            found += [Candidate("openvino", p) for p in ("float32", "bf16") if p in card.precisions]
+        if runtime in ("auto", "onnxruntime") and importlib.util.find_spec("onnxruntime"):
+            found.append(_FALLBACK)
+        if not found:
+            name = "OpenVINO or ONNX Runtime" if runtime == "auto" else runtime
+            raise RuntimeUnavailable(f"{name} is not installed: pip install it, or use another.")
+        if precision == "auto":
+            return found
+        exact = [c for c in found if c.precision == precision]
+        return exact or [c for c in found if c.precision == "float32"]
+
+    def stored(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Choice | None:
+        """The choice that was measured earlier on this machine, if there is one."""
+        try:
+            choice = Choice.from_json(self._file(card, path, candidates).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return choice if Candidate(choice.runtime, choice.precision) in candidates else None
+
+    def measure(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Choice:
+        """Measure now, and keep the result.
+
+        Raises:
+            RuntimeUnavailable: no candidate runs.
+        """
+        choice = measure_in_child(path, card.inputs, candidates, cache=self._cache)
+        try:
+            self._cache.write(self._file(card, path, candidates), choice.to_json())
+        except ModelUnavailable as error:  # full: it is measured again next time
+            _log.info("%s", error.message)
+        return choice
+
+    def _chosen(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Candidate:
+        """The stored choice, else a measured one; where it could not be kept, the default."""
+        choice = self.stored(card, path, candidates)
+        if choice is None:
+            try:
+                with self._cache.lock(self._file(card, path, candidates).stem):
+                    choice = self.stored(card, path, candidates)  # another process was quicker
+                    choice = choice or self.measure(card, path, candidates)
+            except ModelUnavailable:
+                return candidates[0]
+            except RuntimeUnavailable as error:
+                _log.warning("%s: %s", card.name, error.message)
+                return _FALLBACK if _FALLBACK in candidates else candidates[0]
+        return Candidate(choice.runtime, choice.precision)
+
+    def _file(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Path:
+        return self._cache.choice(machine_digest(card, path.stem, candidates))

@@ -21,8 +21,8 @@ class OnnxRuntimeSession:
 
     ``InferenceSession.run`` may be called from several threads; callers share one pool of
     ``threads`` workers that sleep when there is nothing to do (a spinning pool burns the CPU that
-    the next request needs). The memory arena is off: with free input sizes it keeps the largest
-    buffer of every size seen.
+    the next request needs). Memory patterns are off: they keep a plan and a block for every
+    input size seen, and photos have many.
 
     Args:
         path: ONNX file.
@@ -40,7 +40,7 @@ class OnnxRuntimeSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
-        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(

@@ -1,23 +1,50 @@
 """Session on OpenVINO: often the fastest on CPUs, and able to compute in bf16 where they can.
 
-Nothing here talks to the network: the telemetry package that comes with the wheel is used by
-OpenVINO's conversion tools only, which are never called.
+``import openvino`` loads its conversion tools, which report the import to their makers over the
+network, from a forked process, and leave files in the home folder. Mien never talks to anybody,
+so the package that does it, ``openvino_telemetry``, is hidden during the import; OpenVINO then
+takes its own stand-in, which sends nothing. OpenVINO must not be imported elsewhere in Mien.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import logging
 import queue
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
-from mien.errors import RuntimeUnavailable
+from mien.errors import ModelUnavailable, RuntimeUnavailable
+from mien.models.cache import Cache
+from mien.models.machine import cpu_facts, version_of
 from mien.models.session import Array
 
 __all__ = ["OpenVino", "OpenVinoSession"]
+
+_log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Let ``import openvino_telemetry`` fail, unless the program has it already."""
+    name = "openvino_telemetry"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # how Python spells "not importable"
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+with _without_telemetry():
+    import openvino
 
 _HINTS = {"float32": "f32", "bf16": "bf16"}
 
@@ -26,17 +53,13 @@ class OpenVino:
     """OpenVINO's CPU device: compiles nets, and keeps the compiled ones on disk.
 
     Args:
-        cache_dir: folder for compiled nets; None to keep none.
+        cache: where compiled nets are kept; None to keep none. They are written here and not by
+            OpenVINO's own cache, which leaves damaged files after a power cut and believes them.
     """
 
-    def __init__(self, *, cache_dir: Path | None = None) -> None:
+    def __init__(self, *, cache: Cache | None = None) -> None:
         self._core = openvino.Core()
-        self._cache_dir = cache_dir
-
-    @property
-    def version(self) -> str:
-        """Version of the runtime."""
-        return str(openvino.__version__)
+        self._cache = cache
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -74,14 +97,22 @@ class OpenVino:
             ) from error
         return OpenVinoSession(compiled, precision=precision)
 
-    def _compile(self, path: Path, options: dict[str, Any]) -> Any:
-        if self._cache_dir is not None:
+    def _compile(self, path: Path, options: dict[str, Any]) -> Any:  # noqa: ANN401
+        """The compiled net, from the cache where it is there and can be loaded."""
+        if self._cache is None:
+            return self._core.compile_model(path, "CPU", options)
+        facts = [path.stem, options["INFERENCE_PRECISION_HINT"], version_of("openvino")]
+        digest = hashlib.sha256(repr([*facts, *cpu_facts()]).encode()).hexdigest()[:32]
+        blob = self._cache.compiled(digest)
+        if blob.is_file():
             try:
-                cached = {**options, "CACHE_DIR": str(self._cache_dir)}
-                return self._core.compile_model(path, "CPU", cached)
-            except Exception:  # noqa: S110  # a folder that is full, damaged or read-only
-                pass
-        return self._core.compile_model(path, "CPU", options)
+                return self._core.import_model(openvino.tensor_from_file(blob), "CPU", options)
+            except Exception:
+                _log.info("A compiled net in the cache cannot be loaded; compiling it again.")
+        compiled = self._core.compile_model(path, "CPU", options)
+        with contextlib.suppress(ModelUnavailable):  # full or read-only: compiled every time
+            self._cache.write(blob, compiled.export_model().getvalue())
+        return compiled
 
 
 class OpenVinoSession:
@@ -93,7 +124,7 @@ class OpenVinoSession:
 
     runtime = "openvino"
 
-    def __init__(self, compiled: Any, *, precision: str) -> None:
+    def __init__(self, compiled: Any, *, precision: str) -> None:  # noqa: ANN401
         self._compiled = compiled
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.precision = precision

@@ -5,20 +5,31 @@ from __future__ import annotations
 import difflib
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from mien.config import Settings
-from mien.errors import LicenceNotAccepted, ModelUnavailable, UnknownModel
+from mien.errors import (
+    ChecksumMismatch,
+    LicenceNotAccepted,
+    ModelUnavailable,
+    RuntimeUnavailable,
+    UnknownModel,
+)
+from mien.models.bundle import read_bundle, write_bundle
 from mien.models.cache import Cache
-from mien.models.card import ArchiveSource, ModelCard, Task
+from mien.models.card import ArchiveSource, ModelCard, Source, Task
 from mien.models.catalogue import load_catalogue
+from mien.models.child import convert_in_child
+from mien.models.choice import Candidate, Choice
 from mien.models.convert import converter
 from mien.models.fetch import Fetcher
 from mien.models.progress import Progress, silent
 from mien.models.runtimes import Runtimes
+from mien.models.sample_sources import PARTIAL, SAMPLES
 from mien.models.session import Session
+from mien.models.verify import Verification, inspect
 
 __all__ = ["ModelStore"]
 
@@ -41,7 +52,7 @@ class ModelStore:
         self.settings = settings
         self.cache = Cache(settings.cache_dir)
         self._progress = progress or silent
-        self._runtimes = Runtimes(settings, self.cache)
+        self._runtimes = Runtimes(self.cache)
         self._sessions: dict[tuple[object, ...], Session] = {}
         self._lock = threading.RLock()
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
@@ -52,9 +63,10 @@ class ModelStore:
 
     @cached_property
     def _fetcher(self) -> Fetcher:
-        siblings = [
-            s for card in self.cards() for s in card.sources if isinstance(s, ArchiveSource)
-        ]
+        samples = [*SAMPLES.values(), *PARTIAL.values()]
+        members = [source for card in self.cards() for source in card.sources]
+        members += [source for photos in samples for source in photos]
+        siblings = [source for source in members if isinstance(source, ArchiveSource)]
         return Fetcher(self.settings, self.cache, progress=self._progress, siblings=siblings)
 
     def cards(self, task: Task | None = None) -> list[ModelCard]:
@@ -109,22 +121,23 @@ class ModelStore:
         source = self.source_path(card)
         if card.converter is None:
             return source
-        convert = converter(card.converter)
-        sha256 = source.parent.name
-        target = self.cache.converted(sha256, card.converter, convert.version)
+        version = converter(card.converter).version
+        target = self.cache.converted(source.parent.name, card.converter, version)
         if target.is_file():
             return target
         with self._lock:
             try:
-                with self.cache.lock(target.stem):
+                with self.cache.lock(target.stem), self.cache.workshop(target.stem) as folder:
                     if not target.is_file():
                         self._progress(f"Preparing {card.name}", 0, None)
-                        self.cache.write(target, convert(source.read_bytes()))
+                        convert_in_child(card.converter, source, folder / target.name)
+                        self.cache.place(folder / target.name, target)
+                        self._progress(f"Preparing {card.name}", 1, 1)
                     return target
             except ModelUnavailable:  # a cache that can only be read
                 private = self._private_folder() / target.name
                 if not private.is_file():
-                    private.write_bytes(convert(source.read_bytes()))
+                    convert_in_child(card.converter, source, private)
                 return private
 
     def _private_folder(self) -> Path:
@@ -159,16 +172,111 @@ class ModelStore:
         key = (card.key, budget, streams, runtime, precision)
         with self._lock:
             if key not in self._sessions:
-                self._sessions[key] = self._runtimes.open(
+                session = self._runtimes.open(
                     card,
                     self.path(card),
+                    runtime=runtime or self.settings.runtime,
+                    precision=precision or self.settings.precision,
                     threads=budget,
                     streams=streams,
-                    runtime=runtime,
-                    precision=precision,
                 )
+                if precision not in (None, "auto", session.precision):
+                    raise RuntimeUnavailable(
+                        f"{card.name} does not run in {precision} here: use auto or float32."
+                    )
+                self._sessions[key] = session
             return self._sessions[key]
 
+    def choice(self, card: ModelCard) -> Choice | None:
+        """What was measured for ``card`` on this machine, without measuring; None if nothing.
+
+        Raises:
+            RuntimeUnavailable: no runtime is installed.
+        """
+        path = self._cached_path(card)
+        if path is None:
+            return None
+        return self._runtimes.stored(card, path, self._candidates(card))
+
+    def tune(self, card: ModelCard) -> Choice:
+        """Measure the runtimes for ``card`` again and keep the result for later sessions.
+
+        Raises:
+            RuntimeUnavailable: none of them runs it.
+            ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
+                :meth:`path`.
+        """
+        return self._runtimes.measure(card, self.path(card), self._candidates(card))
+
+    def _candidates(self, card: ModelCard) -> list[Candidate]:
+        settings = self.settings
+        return self._runtimes.candidates(
+            card, runtime=settings.runtime, precision=settings.precision
+        )
+
+    def _cached_path(self, card: ModelCard) -> Path | None:
+        """The ONNX file, if it is in the cache."""
+        source = self._fetcher.cached(card.sources)
+        if source is None or card.converter is None:
+            return source
+        version = converter(card.converter).version
+        target = self.cache.converted(source.parent.name, card.converter, version)
+        return target if target.is_file() else None
+
     def pull(self, cards: Iterable[ModelCard]) -> list[Path]:
-        """Fetch and convert; the ONNX files, in the order of ``cards``."""
+        """Fetch and convert; the ONNX files, in the order of ``cards``.
+
+        Raises:
+            ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
+                :meth:`path`.
+        """
         return [self.path(card) for card in cards]
+
+    def inspect(self, cards: Iterable[ModelCard]) -> list[Verification]:
+        """Hash the cached files again; what is corrupt is deleted, and reported, not raised."""
+        return [inspect(card, self._fetcher.cached(card.sources), self.cache) for card in cards]
+
+    def verify(self, cards: Iterable[ModelCard]) -> list[Verification]:
+        """As :meth:`inspect`, for callers that need all of ``cards`` to be good.
+
+        Raises:
+            ChecksumMismatch: some were not what their cards pin; they are deleted.
+            ModelUnavailable: some are not in the cache.
+        """
+        report = self.inspect(cards)
+        corrupt = ", ".join(one.card.key for one in report if one.state == "corrupt")
+        if corrupt:
+            raise ChecksumMismatch(
+                f"In the cache, {corrupt} was not the file that its card pins; it has been "
+                "deleted. Pull it again (mien models pull)."
+            )
+        missing = ", ".join(one.card.key for one in report if one.state == "missing")
+        if missing:
+            raise ModelUnavailable(f"{missing} is not in the cache: pull it (mien models pull).")
+        return report
+
+    def bundle(self, cards: Iterable[ModelCard], file: Path) -> None:
+        """Write the published files of ``cards`` to one archive, fetching what is missing.
+
+        Raises:
+            InvalidArgument: ``file`` cannot be written.
+            ModelUnavailable, ChecksumMismatch, LicenceNotAccepted: see :meth:`source_path`.
+        """
+        write_bundle([(card, self.source_path(card)) for card in cards], Path(file))
+
+    def import_bundle(self, file: Path) -> list[ModelCard]:
+        """Put a bundle's files into the cache; the cards that they belong to.
+
+        Raises:
+            InvalidArgument: not a bundle.
+            ChecksumMismatch: a file in it is not the one that its manifest says.
+        """
+        return read_bundle(Path(file), self.cards(), self.cache, progress=self._progress)
+
+    def fetch(self, sources: Sequence[Source]) -> Path:
+        """A published file that belongs to no card, such as a sample photo.
+
+        Raises:
+            ModelUnavailable, ChecksumMismatch: see :meth:`source_path`.
+        """
+        return self._fetcher.fetch(sources)

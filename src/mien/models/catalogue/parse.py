@@ -1,5 +1,6 @@
 """From the TOML of a card to a ModelCard, strictly: what is not known is an error."""
 
+# ruff: noqa: ANN401  (it goes by the annotations of any dataclass)
 from __future__ import annotations
 
 import dataclasses
@@ -35,31 +36,31 @@ def parse_card(text: str, *, file: str) -> ModelCard:
         table = tomllib.loads(text)
         card: ModelCard = _build(ModelCard, table, at="")
         _check(card)
-    except (tomllib.TOMLDecodeError, _Wrong) as error:
+    except (tomllib.TOMLDecodeError, _WrongError) as error:
         raise ConfigurationError(f"The model card {file} cannot be read: {error}.") from None
     return card
 
 
-class _Wrong(ValueError):
+class _WrongError(ValueError):
     """What is wrong with the card, with the key."""
 
 
 def _build(kind: Any, table: Any, *, at: str) -> Any:
     """An instance of dataclass ``kind`` from ``table``."""
     if not isinstance(table, dict):
-        raise _Wrong(f"{at or 'it'} must be a table")
+        raise _WrongError(f"{at or 'it'} must be a table")
     fields = {field.name: field for field in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(table) - set(fields))
     if unknown:
-        raise _Wrong(f"unknown key {_join(at, unknown[0])}")
+        raise _WrongError(f"unknown key {_join(at, unknown[0])}")
     for name, field in fields.items():
         optional = (
             field.default is not dataclasses.MISSING
             or field.default_factory is not dataclasses.MISSING
         )
         if name not in table and not optional and type(None) not in typing.get_args(hints[name]):
-            raise _Wrong(f"{_join(at, name)} is missing")
+            raise _WrongError(f"{_join(at, name)} is missing")
         if name not in table and not optional:
             table = {**table, name: None}
     return kind(**{n: _value(hints[n], v, at=_join(at, n)) for n, v in table.items()})
@@ -82,13 +83,13 @@ def _value(hint: Any, value: Any, *, at: str) -> Any:
         return _value(next(a for a in arguments if a is not type(None)), value, at=at)
     if origin is typing.Literal:
         if value not in arguments:
-            raise _Wrong(f"{at} must be one of {', '.join(arguments)}")
+            raise _WrongError(f"{at} must be one of {', '.join(arguments)}")
         return value
     if origin is tuple:
         return _tuple(arguments, value, at=at)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, dict):
-            raise _Wrong(f"{at} must be a table")
+            raise _WrongError(f"{at} must be a table")
         return types.MappingProxyType(
             {k: _value(arguments[1], v, at=_join(at, k)) for k, v in value.items()}
         )
@@ -99,17 +100,17 @@ def _scalar(hint: Any, value: Any, *, at: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint:
-        raise _Wrong(f"{at} must be {hint.__name__}, not {type(value).__name__}")
+        raise _WrongError(f"{at} must be {hint.__name__}, not {type(value).__name__}")
     return value
 
 
 def _tuple(arguments: tuple[Any, ...], value: Any, *, at: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise _Wrong(f"{at} must be a list")
+        raise _WrongError(f"{at} must be a list")
     if arguments[-1] is Ellipsis:
         arguments = arguments[:1] * len(value)
     if len(arguments) != len(value):
-        raise _Wrong(f"{at} must have {len(arguments)} entries, not {len(value)}")
+        raise _WrongError(f"{at} must have {len(arguments)} entries, not {len(value)}")
     return tuple(
         _value(hint, v, at=f"{at}[{i}]")
         for i, (hint, v) in enumerate(zip(arguments, value, strict=True))
@@ -118,7 +119,7 @@ def _tuple(arguments: tuple[Any, ...], value: Any, *, at: str) -> tuple[Any, ...
 
 def _source(value: Any, *, at: str) -> Source:
     if not isinstance(value, dict) or value.get("kind") not in _KINDS:
-        raise _Wrong(f'{at} must be a table with kind = "archive" or "url"')
+        raise _WrongError(f'{at} must be a table with kind = "archive" or "url"')
     table = {k: v for k, v in value.items() if k != "kind"}
     source: Source = _build(_KINDS[value["kind"]], table, at=at)
     return source
@@ -127,21 +128,21 @@ def _source(value: Any, *, at: str) -> Source:
 def _check(card: ModelCard) -> None:
     """Rules between fields."""
     if card.task not in typing.get_args(Task) or not card.name or "/" in card.name:
-        raise _Wrong("name must be a word without a slash")
+        raise _WrongError("name must be a word without a slash")
     if not card.sources:
-        raise _Wrong("sources is empty")
+        raise _WrongError("sources is empty")
     if len({source.sha256 for source in card.sources}) != 1:
-        raise _Wrong("sources must be the same file: their hashes differ")
+        raise _WrongError("sources must be the same file: their hashes differ")
     for source in card.sources:
         hashes = [source.sha256]
         if isinstance(source, ArchiveSource):
             hashes.append(source.archive_sha256)
         if any(h is not None and not _is_sha256(h) for h in hashes):
-            raise _Wrong("a sha256 is 64 hexadecimal digits in lower case")
+            raise _WrongError("a sha256 is 64 hexadecimal digits in lower case")
     if "float32" not in card.precisions:
-        raise _Wrong("precisions must include float32")
+        raise _WrongError("precisions must include float32")
     if (card.task == "embed") != (card.embedder is not None):
-        raise _Wrong("a card has an embedder table if, and only if, its task is embed")
+        raise _WrongError("a card has an embedder table if, and only if, its task is embed")
 
 
 def _is_sha256(text: str) -> bool:

@@ -6,6 +6,7 @@ shape. ONNX Runtime does not run them. Here those nodes are computed once and st
 weights; the arithmetic is that of the ONNX operator: ``(x - zero_point) * scale``.
 """
 
+# ruff: noqa: ANN401  (onnx has no types)
 from __future__ import annotations
 
 from typing import Any
@@ -111,7 +112,7 @@ def _fold(graph: Any, constants: dict[str, NDArray[Any]]) -> None:
                 block_size=attributes.get("block_size", 0),
             )
         else:
-            value = known[0].reshape([int(side) for side in known[1]])  # type: ignore[union-attr]
+            value = known[0].reshape(tuple(known[1].tolist()))  # type: ignore[union-attr]
         constants[node.output[0]] = value
     if not folded:
         raise ConversionError("The weight file holds no quantised weights to unpack.")

@@ -1,0 +1,67 @@
+"""Verify: are the files in the cache still what their cards pin?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mien.models.cache import Cache, sha256_of
+from mien.models.card import ModelCard
+from mien.models.child import convert_in_child
+from mien.models.convert import converter
+
+__all__ = ["State", "Verification", "inspect"]
+
+State = Literal["ok", "missing", "corrupt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found of a model.
+
+    Attributes:
+        card: the model.
+        state: ``ok``: as published, and the converted file is what the converter makes of it;
+            ``missing``: not in the cache; ``corrupt``: it was another file and is deleted.
+    """
+
+    card: ModelCard
+    state: State
+
+
+def inspect(card: ModelCard, source: Path | None, cache: Cache) -> Verification:
+    """Hash a model's file in the cache again, and convert it again where it is converted.
+
+    What is not as it must be is deleted, so that the next use makes it anew.
+
+    Args:
+        card: the model.
+        source: its published file in the cache, or None.
+        cache: the cache.
+    """
+    if source is None:
+        return Verification(card, "missing")
+    derived = _converted(card, source, cache)
+    if sha256_of(source) != source.parent.name:
+        source.unlink(missing_ok=True)
+        if derived is not None:
+            derived.unlink(missing_ok=True)
+        return Verification(card, "corrupt")
+    if derived is None or card.converter is None:
+        return Verification(card, "ok")
+    with cache.lock(derived.stem), cache.workshop(derived.stem) as folder:
+        again = folder / derived.name
+        convert_in_child(card.converter, source, again)
+        if sha256_of(again) == sha256_of(derived):
+            return Verification(card, "ok")
+    derived.unlink(missing_ok=True)
+    return Verification(card, "corrupt")
+
+
+def _converted(card: ModelCard, source: Path, cache: Cache) -> Path | None:
+    if card.converter is None:
+        return None
+    version = converter(card.converter).version
+    file = cache.converted(source.parent.name, card.converter, version)
+    return file if file.is_file() else None
