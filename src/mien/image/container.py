@@ -13,12 +13,22 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mien.errors import ImageDecodeError
 from mien.image.limits import ImageLimits
 
-__all__ = ["Outline", "walk_gif", "walk_jpeg", "walk_png", "walk_tiff", "walk_webp"]
+__all__ = [
+    "Outline",
+    "png_holds_all_rows",
+    "walk_gif",
+    "walk_jpeg",
+    "walk_png",
+    "walk_tiff",
+    "walk_webp",
+]
 
 MAX_JPEG_SCANS = 100
 """More scans make a progressive JPEG a bomb: each costs a pass over all pixels."""
@@ -27,6 +37,17 @@ _MAX_JPEG_SEGMENTS = 10_000
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MAX_DEFLATE_RATIO = 1032  # https://zlib.net/zlib_tech.html
+
+_INFLATE_STEP = 1 << 16
+_ADAM7 = (  # first column and row, steps: PNG specification, section 8.1
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +116,59 @@ def walk_png(data: bytes, limits: ImageLimits) -> Outline:
         raise _truncated("PNG")
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     limits.check_size(width, height)
-    position, packed, exif = 33, 0, b""
-    while True:
-        if position + 12 > len(data):
-            raise _truncated("PNG")
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind, body = data[position + 4 : position + 8], position + 8
-        position = body + length + 4
-        if position > len(data):
-            raise _truncated("PNG")
-        if kind == b"IEND":
-            break
+    packed, exif = 0, b""
+    for kind, start, length in _png_chunks(data):
         if kind == b"IDAT":
             packed += length
         elif kind == b"eXIf" and not exif:
-            exif = data[body : body + length]
+            exif = data[start : start + length]
         elif kind == b"acTL" and length >= 4:
-            limits.check_frames(int.from_bytes(data[body : body + 4], "big"))
+            limits.check_frames(int.from_bytes(data[start : start + 4], "big"))
     needed = height * ((width * _PNG_CHANNELS.get(colour, 1) * depth + 7) // 8)
     if needed > packed * _MAX_DEFLATE_RATIO:
         raise ImageDecodeError(
             "The PNG's header promises more pixels than its data can hold. Save it again."
         )
     return Outline((width, height), exif)
+
+
+def png_holds_all_rows(data: bytes) -> bool:
+    """Inflate the data of a PNG that :func:`walk_png` has passed, keeping nothing of it.
+
+    Pillow leaves rows black that a properly ended stream does not hold; this tells.
+    """
+    width, height, depth, colour, *_, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = _PNG_CHANNELS.get(colour, 1) * depth
+    missing = 0
+    for left, top, right, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+        if columns > 0:
+            missing += rows * (1 + (columns * bits + 7) // 8)
+    inflater = zlib.decompressobj()
+    for kind, start, length in _png_chunks(data):
+        piece = data[start : start + length] if kind == b"IDAT" else b""
+        while missing > 0 and (piece or kind == b"IDAT"):
+            raw = inflater.decompress(piece, _INFLATE_STEP)
+            missing -= len(raw)
+            piece = inflater.unconsumed_tail
+            if not raw and not piece:
+                break
+    return missing <= 0
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and length of each chunk after IHDR; the end must be there."""
+    position = 33
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        kind, start = data[position + 4 : position + 8], position + 8
+        position = start + length + 4
+        if position > len(data):
+            break
+        if kind == b"IEND":
+            return
+        yield kind, start, length
+    raise _truncated("PNG")
 
 
 def walk_gif(data: bytes, limits: ImageLimits) -> Outline:

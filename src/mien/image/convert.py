@@ -14,6 +14,7 @@ from mien.types import RGB
 __all__ = ["array_to_rgb", "image_to_rgb"]
 
 _WHITE = (255, 255, 255)
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 
 
 def image_to_rgb(image: Image.Image) -> RGB:
@@ -46,7 +47,11 @@ def image_to_rgb(image: Image.Image) -> RGB:
 
 def _sixteen_bit_to_rgb(image: Image.Image) -> RGB:
     values = np.asarray(image).astype(np.uint32)
-    grey = ((values + 128) // 257).astype(np.uint8)
+    tags = getattr(image, "tag_v2", {})  # of a TIFF
+    top = (1 << tags.get(_BITS_PER_SAMPLE, (16,))[0]) - 1
+    grey = ((np.minimum(values, top) * 255 + top // 2) // top).astype(np.uint8)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         grey[values == transparent] = 255

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mien.errors import ImageDecodeError
+from mien.image.container import png_holds_all_rows
 from mien.image.convert import image_to_rgb
 from mien.image.exif import upright
 from mien.image.probe import Header, open_with_pillow, pillow_errors
@@ -54,7 +56,10 @@ def decode(data: bytes, header: Header, *, reduction: int = 1) -> RGB:
         image = _decode_jpeg(data, reduction)
     else:
         with pillow_errors(header.format):
-            image = image_to_rgb(open_with_pillow(data, header.format))
+            opened = open_with_pillow(data, header.format)
+            image = image_to_rgb(opened)
+            if header.format == "png" and _may_lack_rows(opened):
+                _refuse_missing_rows(data)
     width, height = (_reduced(side, reduction) for side in header.stored_wh)
     if image.shape != (height, width, 3):
         raise ImageDecodeError(
@@ -74,6 +79,22 @@ def _decode_jpeg(data: bytes, reduction: int) -> RGB:
         raise ImageDecodeError("The jpeg image is truncated or corrupt. Save it again.")
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)  # in place
     return np.asarray(rgb, dtype=np.uint8)
+
+
+def _may_lack_rows(image: Image.Image) -> bool:
+    """One of the last two rows is all zero: black, or never decoded."""
+    width, height = image.size
+    return any(
+        image.crop((0, y, width, y + 1)).getbbox(alpha_only=False) is None
+        for y in range(max(0, height - 2), height)
+    )
+
+
+def _refuse_missing_rows(data: bytes) -> None:
+    if not png_holds_all_rows(data):
+        raise ImageDecodeError(
+            "The PNG's header promises more pixels than its data hold. Save it again."
+        )
 
 
 def _reduced(side: int, reduction: int) -> int:

@@ -168,7 +168,7 @@ def _sniff(data: bytes) -> str:
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and len(head) >= 12:
         end = min(int.from_bytes(head[:4], "big"), len(head))
         brands = {head[i : i + 4] for i in (8, *range(16, end, 4))}
         if brands & {b"avif", b"avis"}:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 import stat
@@ -88,9 +87,9 @@ def _read_data_uri(uri: str, limits: ImageLimits) -> bytes:
         raise ImageDecodeError("The data: URI has no comma, so it holds no image.")
     if not head.lower().endswith(";base64"):
         limits.check_bytes(len(body) // 3)
-        return unquote_to_bytes(body)
+        return unquote_to_bytes(body.encode("utf-8", "replace"))
     if "%" in body:
-        body = unquote_to_bytes(body).decode("ascii", "replace")
+        body = unquote_to_bytes(body.encode("utf-8", "replace")).decode("ascii", "replace")
     return _decode_base64(_SPACE.sub("", body), limits)
 
 
@@ -99,9 +98,11 @@ def _decode_base64(text: str, limits: ImageLimits) -> bytes:
     if "=" not in text:  # padding may be left out, not be wrong
         text += "=" * (-len(text) % 4)
     try:
+        if len(text) % 4 or text.endswith("==="):  # Python is lenient with too much padding
+            raise ValueError
         standard = text.encode("ascii").translate(bytes.maketrans(b"-_", b"+/"))
         return base64.b64decode(standard, validate=True)
-    except (binascii.Error, UnicodeEncodeError):
+    except ValueError:
         raise ImageDecodeError("The base64 text is cut short or damaged.") from None
 
 
@@ -134,7 +135,7 @@ def _read_stream(stream: BinaryIO, limits: ImageLimits) -> bytes:
                 raise UnsupportedImage("The file is open in text mode. Open it in mode 'rb'.")
             parts.append(bytes(part))
             left -= len(parts[-1])
-    except (ValueError, OSError) as error:  # closed, write-only, or broken
+    except (ValueError, OSError, NotImplementedError) as error:  # closed, write-only, broken
         raise UnsupportedImage(
             "The file object cannot be read. Is it closed, or not open for reading?"
         ) from error
