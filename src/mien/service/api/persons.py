@@ -1,0 +1,105 @@
+"""Persons of a group, and whether a photo shows one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.call import Reading, Writing, options, page_of
+from mien.service.images import Form
+from mien.service.openapi import errors, json_body, photo_body, query
+from mien.service.schemas import (
+    NewPerson,
+    PageOptions,
+    PersonAnswer,
+    PersonPage,
+    VerificationAnswer,
+    VerifyOptions,
+)
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["persons"])
+
+
+@router.post(
+    "/v1/groups/{group}/persons",
+    status_code=201,
+    response_model=PersonAnswer,
+    responses=errors("not_found", "already_exists", "unsupported_media_type", "request_too_large"),
+    openapi_extra=json_body(NewPerson),
+)
+async def create_person(call: Writing, group: str) -> Response:
+    """Create a person without faces."""
+
+    def work(body: dict[str, Any]) -> dict[str, Any]:
+        new = options(NewPerson, call.query, body)
+        return call.gallery.add_person(group, new.name).to_dict()
+
+    return call.answer(await call.with_json(work), status=201)
+
+
+@router.get(
+    "/v1/groups/{group}/persons",
+    response_model=PersonPage,
+    responses=errors("not_found"),
+    openapi_extra=query(PageOptions),
+)
+async def list_persons(call: Reading, group: str) -> Response:
+    """The persons of a group, by name."""
+    page = options(PageOptions, call.query)
+
+    def work() -> dict[str, Any]:
+        found = call.gallery.persons(group, after=page.after, limit=page.limit + 1)
+        return page_of("persons", found, page.limit, cursor=lambda one: one.name)
+
+    return call.answer(await call.with_records(work))
+
+
+@router.get(
+    "/v1/groups/{group}/persons/{person}",
+    response_model=PersonAnswer,
+    responses=errors("not_found"),
+)
+async def show_person(call: Reading, group: str, person: str) -> Response:
+    """One person, by name or id."""
+    return call.answer(
+        await call.with_records(lambda: call.gallery.person(group, person).to_dict())
+    )
+
+
+@router.delete(
+    "/v1/groups/{group}/persons/{person}", status_code=204, responses=errors("not_found")
+)
+async def delete_person(call: Writing, group: str, person: str) -> Response:
+    """Delete a person with all faces."""
+    await call.with_records(lambda: call.gallery.delete_person(group, person))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/v1/groups/{group}/persons/{person}/verify",
+    response_model=VerificationAnswer,
+    responses=errors(*PHOTO_ERRORS, "no_face", "not_found", "embedding_mismatch"),
+    openapi_extra=photo_body(options=VerifyOptions),
+)
+async def verify(call: Reading, group: str, person: str) -> Response:
+    """Does the photo's largest face belong to this person?"""
+    given = call.query
+
+    def work(form: Form) -> dict[str, Any]:
+        chosen = options(VerifyOptions, given, form.options)
+        found = call.engine.verify(
+            call.gallery,
+            group,
+            person,
+            form.images["image"][0].data,
+            fmr=chosen.fmr,
+            threshold=chosen.threshold,
+        )
+        return found.to_dict()
+
+    return call.answer(await call.with_photos(work))

@@ -1,0 +1,63 @@
+"""The ASGI app: routes, error answers and the outer layer around one Service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+import mien
+from mien import dashboard
+from mien.config import Settings
+from mien.engine import Engine
+from mien.gallery import DEFAULT_APPLICATION, Gallery
+from mien.service import errors, pages
+from mien.service.api import routers
+from mien.service.edge import Edge
+from mien.service.openapi import DESCRIPTION
+from mien.service.state import Service
+
+__all__ = ["create_app"]
+
+
+def create_app(engine: Engine, gallery: Gallery, settings: Settings) -> FastAPI:
+    """The service over an engine and a gallery, which the caller opens and closes.
+
+    The models are loaded in the background when the app starts; ``app.state.service`` is the
+    :class:`~mien.service.state.Service`.
+
+    Example:
+        >>> from mien.testing import mock_engine
+        >>> app = create_app(mock_engine(), gallery, settings)      # doctest: +SKIP
+    """
+    service = Service(engine, gallery.for_application(DEFAULT_APPLICATION), settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.warm_up()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(service.close)
+
+    app = FastAPI(
+        title="Mien",
+        version=mien.__version__,
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    errors.install(app)
+    for router in (*routers(), pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=dashboard.STATIC), name="static")
+    app.add_middleware(Edge, metrics=service.metrics, linger_bytes=settings.max_request_bytes)
+    return app

@@ -1,0 +1,196 @@
+"""Call: one authorised request, and how its work gets from the event loop to a worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
+
+from mien.config import Settings
+from mien.engine import Engine
+from mien.errors import InvalidArgument, UnsupportedMediaType
+from mien.gallery import Gallery, Scope
+from mien.service.auth import Access, bearer, permit
+from mien.service.errors import Answer, invalid
+from mien.service.images import Form, parse_form, parse_json
+from mien.service.limits import RECORD_BYTES, read_body
+from mien.service.state import Service
+from mien.types import Result
+
+__all__ = ["Call", "Detecting", "Reading", "Writing", "options", "page_of"]
+
+T = TypeVar("T")
+Record = TypeVar("Record", bound=Result)
+Model = TypeVar("Model", bound=BaseModel)
+
+scheme = HTTPBearer(
+    auto_error=False, scheme_name="API key", description="`mien keys create --app NAME` makes one."
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of an application.
+
+    Attributes:
+        gallery: the view of the key's application; nothing else can be reached through it.
+    """
+
+    request: Request
+    service: Service
+    gallery: Gallery
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self.service.engine
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.service.settings
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's options.
+
+        Raises:
+            InvalidArgument: one is given twice.
+        """
+        pairs = self.request.query_params.multi_items()
+        if len(dict(pairs)) != len(pairs):
+            raise InvalidArgument("An option is given twice in the query.")
+        return dict(pairs)
+
+    def answer(self, content: Mapping[str, Any], *, status: int = 200) -> Response:
+        """``content`` plus the request's id."""
+        return Answer({**content, "request_id": self.request.state.request_id}, status_code=status)
+
+    async def with_photos(
+        self, work: Callable[[Form], T], *, fields: Sequence[str] = ("image",), max_images: int = 1
+    ) -> T:
+        """Read the photos of the request, under all limits, and run ``work`` on a worker.
+
+        The place in the queue is taken before the body is read.
+        """
+        content_type = self.request.headers.get("content-type", "")
+        slot = self.service.inference.admit()
+        try:
+            with self.service.budget.hold() as holding:
+                body = await read_body(
+                    self.request,
+                    limit=self.settings.max_request_bytes,
+                    timeout_s=self._left(),
+                    holding=holding,
+                )
+                parse = partial(
+                    parse_form, content_type=content_type, fields=fields, max_images=max_images
+                )
+                job = _photo_job(body, parse, work)
+                del body
+                return await slot.run(job, timeout_s=self._left(), gone=self._gone)
+        finally:
+            slot.abandon()
+
+    async def with_json(self, work: Callable[[dict[str, Any]], T]) -> T:
+        """Read a small JSON object and run ``work`` on a worker for records."""
+        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise UnsupportedMediaType("Send application/json.")
+        body = await read_body(self.request, limit=RECORD_BYTES, timeout_s=self._left())
+        return await self.with_records(lambda: work(parse_json(body)))
+
+    async def with_records(self, work: Callable[[], T]) -> T:
+        """Run ``work`` on a worker for records."""
+        return await _run_records(self.request, self.service, work)
+
+    def _left(self) -> float:
+        return _left(self.request, self.service)
+
+    async def _gone(self) -> None:
+        while (await self.request.receive())["type"] != "http.disconnect":
+            pass
+
+
+def options(model: type[Model], *sources: Mapping[str, Any]) -> Model:
+    """The options of a request, from its query and its body; each may be given once.
+
+    Raises:
+        InvalidArgument: unknown, given twice, or out of range.
+    """
+    given: dict[str, Any] = {}
+    for source in sources:
+        twice = given.keys() & source.keys()
+        if twice:
+            raise InvalidArgument(f"The option {min(twice)!r} is given twice.")
+        given.update(source)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False)) from None
+
+
+def page_of(
+    name: str, found: Sequence[Record], limit: int, *, cursor: Callable[[Record], str]
+) -> dict[str, Any]:
+    """``{name: [...], "next"}`` of ``found``, which was asked for one more than ``limit``."""
+    shown = found[:limit]
+    following = cursor(shown[-1]) if len(found) > limit else None
+    return {name: [one.to_dict() for one in shown], "next": following}
+
+
+def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
+    """A dependency: the request's key is valid and has ``scope``."""
+
+    async def authorise(
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
+    ) -> Call:
+        service: Service = request.app.state.service
+        if not service.settings.auth:
+            return Call(request, service, service.gallery)
+        secret = bearer(request.headers.get("authorization"))
+        access = service.keys.find(secret)
+        if access is None:
+            access = await _run_records(
+                request, service, partial(Access.of, service.gallery, secret)
+            )
+            service.keys.add(secret, access)
+        permit(access.key, scope)
+        return Call(request, service, access.gallery)
+
+    return authorise
+
+
+Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
+Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
+Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
+
+
+async def _run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
+    slot = service.records.admit()
+    try:
+        return await slot.run(work, timeout_s=_left(request, service))
+    finally:
+        slot.abandon()
+
+
+def _left(request: Request, service: Service) -> float:
+    spent: float = time.monotonic() - request.state.started
+    return service.settings.request_timeout_s - spent
+
+
+def _photo_job(
+    body: bytes, parse: Callable[[bytes], Form], work: Callable[[Form], T]
+) -> Callable[[], T]:
+    def job() -> T:
+        return work(parse(body))
+
+    return job

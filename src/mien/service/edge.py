@@ -1,0 +1,148 @@
+"""The outermost layer: request ids, security headers, the access log, and the last safety net."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mien.service.errors import InternalError, answer_error, log_unexpected
+from mien.service.metrics import Metrics
+
+__all__ = ["API_CSP", "Edge"]
+
+logger = logging.getLogger("mien.service")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LINGER_S = 2.0
+API_CSP = "default-src 'none'; frame-ancestors 'none'"
+
+SECURITY_HEADERS = {
+    "content-security-policy": API_CSP,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Edge:
+    """ASGI middleware around the whole app.
+
+    Args:
+        app: the rest of the app.
+        metrics: where requests are counted.
+        linger_bytes: how much of a body that nobody wanted is read and thrown away, so that the
+            client gets its answer instead of a broken connection.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, linger_bytes: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._linger_bytes = linger_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = _request_id(headers.get("x-request-id"))
+        state["started"] = started = time.monotonic()
+        exchange = _Exchange(request_id, headers, receive, send, self._linger_bytes)
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except Exception as error:  # the last net: nothing may leak
+            log_unexpected(error, request_id=request_id)
+            if exchange.status == 0:
+                answer = answer_error(InternalError(), request_id=request_id)
+                await answer(scope, exchange.receive, exchange.send)
+        finally:
+            seconds = time.monotonic() - started
+            route = getattr(scope.get("route"), "path", None) or "unmatched"
+            self._metrics.observe(
+                method=scope["method"], route=route, status=exchange.status, seconds=seconds
+            )
+            logger.info(
+                "%s %s %s %d %.1f ms",
+                request_id,
+                scope["method"] if scope["method"].isalpha() else "?",
+                route,
+                exchange.status,
+                1000 * seconds,
+            )
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(
+        self,
+        request_id: str,
+        headers: Headers,
+        receive: Receive,
+        send: Send,
+        linger_bytes: int,
+    ) -> None:
+        self.status = 0
+        self._request_id = request_id
+        self._receive = receive
+        self._send = send
+        self._linger_bytes = linger_bytes
+        has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        self._unread = has_body
+        self._held_back = headers.get("expect", "").lower() == "100-continue"
+
+    async def receive(self) -> Message:
+        self._held_back = False
+        message = await self._receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self._request_id
+            _add_missing(headers, SECURITY_HEADERS.items())
+        elif (
+            message["type"] == "http.response.body"
+            and not message.get("more_body", False)
+            and self._unread
+            and not self._held_back
+        ):
+            await self._send({**message, "more_body": True})
+            await self._linger()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self._send(message)
+
+    async def _linger(self) -> None:
+        thrown_away = 0
+        try:
+            async with asyncio.timeout(LINGER_S):
+                while self._unread and thrown_away < self._linger_bytes:
+                    thrown_away += len((await self.receive()).get("body", b""))
+        except TimeoutError:
+            return
+
+
+def _request_id(given: str | None) -> str:
+    if given is not None and REQUEST_ID.fullmatch(given):
+        return given
+    return uuid.uuid4().hex
+
+
+def _add_missing(headers: MutableHeaders, defaults: Iterable[tuple[str, str]]) -> None:
+    for name, value in defaults:
+        if name not in headers:
+            headers[name] = value

@@ -1,0 +1,67 @@
+"""What ``/metrics`` shows, in a registry of its own for each app."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+from mien.service.pool import Pool
+
+__all__ = ["Metrics"]
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters of one service. Labels never hold a name, an id or a key."""
+
+    def __init__(self, *, inference: Pool, records: Pool) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            "mien_requests_total",
+            "Requests by route and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "mien_request_seconds",
+            "Seconds from the request's first byte to the answer's last.",
+            ("route",),
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self.errors = Counter(
+            "mien_errors_total",
+            "Refused requests by error code.",
+            ("code",),
+            registry=self.registry,
+        )
+        self.faces = Counter(
+            "mien_faces_detected_total", "Faces found in photos.", registry=self.registry
+        )
+        self.enrolled = Counter(
+            "mien_faces_enrolled_total", "Faces stored in galleries.", registry=self.registry
+        )
+        for name, pool in (("inference", inference), ("records", records)):
+            self._watch(name, pool)
+
+    def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; ``route`` is the template, such as ``/v1/groups/{group}``."""
+        method = method if method in METHODS else "other"
+        self.requests.labels(method, route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def render(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def _watch(self, name: str, pool: Pool) -> None:
+        for what, text, read in (
+            ("queue_depth", "Jobs that wait for a worker", lambda: pool.waiting),
+            ("busy_workers", "Workers that are busy", lambda: pool.running),
+            ("slots_taken", "Requests that are read, wait or run", lambda: pool.taken),
+        ):
+            gauge = Gauge(f"mien_{name}_{what}", f"{text} ({name} pool).", registry=self.registry)
+            gauge.set_function(read)

@@ -1,0 +1,227 @@
+"""A bounded pool of worker threads: what does not fit is refused at once, never queued.
+
+A request takes a :class:`Slot` *before* its body is read, so that at most
+``workers + queue_size`` bodies are ever in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from mien.errors import DeadlineExceeded, Overloaded, ServiceError
+
+__all__ = ["ClientGoneError", "Pool", "Slot"]
+
+T = TypeVar("T")
+
+
+class ClientGoneError(ServiceError):
+    """The client hung up before its answer was ready; nobody reads this error."""
+
+    code = "client_gone"
+
+
+class _Job(Generic[T]):
+    """A call that waits for a worker. ``call`` is dropped as soon as it is not needed."""
+
+    def __init__(self, call: Callable[[], T], slot: Slot, loop: asyncio.AbstractEventLoop) -> None:
+        self.call: Callable[[], T] | None = call
+        self.slot = slot
+        self.loop = loop
+        self.result: asyncio.Future[T] = loop.create_future()
+
+    def run(self) -> None:
+        call, self.call = self.call, None
+        if call is None:
+            return
+        try:
+            value = call()
+        except BaseException as error:  # handed to the waiting request
+            del call
+            self._tell(partial(self._fail, error))
+        else:
+            del call
+            self._tell(partial(self._succeed, value))
+
+    def _tell(self, outcome: Callable[[], None]) -> None:
+        self.slot.release()
+        with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            self.loop.call_soon_threadsafe(outcome)
+
+    def _succeed(self, value: T) -> None:
+        if not self.result.done():
+            self.result.set_result(value)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
+
+
+class Slot:
+    """A place in the pool, held from admission until the job has ended. Release is idempotent."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._held = True
+        self._job: _Job[Any] | None = None
+
+    def release(self) -> None:
+        """Give the place back."""
+        if self._held:
+            self._held = False
+            self._pool._released()
+
+    def abandon(self) -> None:
+        """Give the place back unless a worker is at it (then it ends with the job)."""
+        if self._job is None or self._pool._withdraw(self._job):
+            self.release()
+
+    async def run(
+        self,
+        call: Callable[[], T],
+        *,
+        timeout_s: float,
+        gone: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Run ``call`` on a worker and wait for its value.
+
+        Args:
+            call: the work; it must not touch the event loop.
+            timeout_s: seconds until the deadline.
+            gone: returns when the client has hung up.
+
+        Raises:
+            DeadlineExceeded: not done in time; queued work is dropped, running work ends unread.
+            ClientGoneError: ``gone`` returned first; queued work is dropped.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(call, self, loop)
+        del call
+        self._job = job
+        self._pool._enqueue(job)
+        watch = None if gone is None else asyncio.ensure_future(gone())
+        waiting: set[asyncio.Future[Any]] = {job.result}
+        if watch is not None:
+            waiting.add(watch)
+        try:
+            await asyncio.wait(
+                waiting, timeout=max(0.0, timeout_s), return_when=asyncio.FIRST_COMPLETED
+            )
+            if job.result.done():
+                return job.result.result()
+            if watch is not None and watch.done():
+                raise ClientGoneError("The client hung up.")
+            raise DeadlineExceeded(
+                "The answer took longer than the deadline; try again, or send less at a time."
+            )
+        finally:
+            self.abandon()
+            job.result.cancel()
+            if watch is not None:
+                watch.cancel()
+
+
+class Pool:
+    """``workers`` threads and ``queue_size`` places to wait.
+
+    Args:
+        workers: threads, at least 1.
+        queue_size: requests that may wait beside those that run.
+        name: prefix of the threads' names.
+    """
+
+    def __init__(self, *, workers: int, queue_size: int, name: str) -> None:
+        self.workers = workers
+        self.capacity = workers + queue_size
+        self._jobs: deque[_Job[Any]] = deque()
+        self._changed = threading.Condition()
+        self._taken = 0
+        self._running = 0
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True)
+            for i in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def taken(self) -> int:
+        """Slots in use: requests that are read, wait, or run."""
+        return self._taken
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a worker."""
+        return len(self._jobs)
+
+    @property
+    def running(self) -> int:
+        """Workers that are busy."""
+        return self._running
+
+    def admit(self) -> Slot:
+        """Take a place.
+
+        Raises:
+            Overloaded: none is left, or the pool is closing.
+        """
+        with self._changed:
+            if self._closed:
+                raise Overloaded("The server is stopping; try again in a moment.")
+            if self._taken >= self.capacity:
+                raise Overloaded("All workers are busy and the queue is full; try again later.")
+            self._taken += 1
+        return Slot(self)
+
+    def close(self, *, timeout_s: float) -> None:
+        """Refuse new work, finish what has been accepted, stop the threads (blocking)."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def refuse(self) -> None:
+        """Refuse new work from now on; what has been accepted goes on."""
+        self._closed = True
+
+    def _enqueue(self, job: _Job[Any]) -> None:
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def _withdraw(self, job: _Job[Any]) -> bool:
+        with self._changed:
+            try:
+                self._jobs.remove(job)
+            except ValueError:
+                return False
+            job.call = None
+            return True
+
+    def _released(self) -> None:
+        with self._changed:
+            self._taken -= 1
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._jobs:
+                    if self._closed and self._taken == 0:
+                        return
+                    self._changed.wait(0.5 if self._closed else None)
+                job = self._jobs.popleft()
+                self._running += 1
+            try:
+                job.run()
+            finally:
+                with self._changed:
+                    self._running -= 1
+                del job

@@ -1,0 +1,100 @@
+"""Service: what one running server holds. One object per app, no module-level state."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from mien.config import Settings, available_cores
+from mien.engine import Engine
+from mien.errors import MienError
+from mien.gallery import Gallery
+from mien.service.auth import KeyCache
+from mien.service.errors import log_unexpected
+from mien.service.limits import ByteBudget
+from mien.service.metrics import Metrics
+from mien.service.pool import Pool
+
+__all__ = ["Service"]
+
+logger = logging.getLogger("mien.service")
+
+RECORD_WORKERS = 4
+RECORD_QUEUE = 128
+BODIES_IN_MEMORY = 4
+RETRY_S = 30.0
+
+
+class Service:
+    """The engine, the gallery and the two pools of one app.
+
+    Attributes:
+        inference: workers for photos (``settings.workers``, ``settings.queue_size``).
+        records: workers for everything that only asks the database, so that listing groups and
+            checking keys go on while all inference workers are busy.
+        budget: bytes of request bodies in memory, four of the largest.
+    """
+
+    def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
+        self.engine = engine
+        self.gallery = gallery
+        self.settings = settings
+        self.inference = Pool(
+            workers=settings.workers or available_cores(),
+            queue_size=settings.queue_size,
+            name="mien-inference",
+        )
+        self.records = Pool(workers=RECORD_WORKERS, queue_size=RECORD_QUEUE, name="mien-records")
+        self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
+        self.metrics = Metrics(inference=self.inference, records=self.records)
+        self.keys = KeyCache()
+        self._models_ready = threading.Event()
+        self._stopped = threading.Event()
+
+    @property
+    def models_ready(self) -> bool:
+        """The models have been loaded."""
+        return self._models_ready.is_set()
+
+    @property
+    def stopping(self) -> bool:
+        """New work is refused."""
+        return self._stopped.is_set()
+
+    def warm_up(self) -> None:
+        """Load the models in the background, so that the first request does not wait for them."""
+        threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
+
+    def gallery_answers(self) -> bool:
+        """Ask the database for anything (blocking)."""
+        try:
+            self.gallery.groups(limit=1)
+        except MienError as error:
+            logger.warning("the gallery does not answer: %s", error.code)
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Refuse new work from now on; what was accepted goes on."""
+        self._stopped.set()
+        self.inference.refuse()
+        self.records.refuse()
+
+    def close(self) -> None:
+        """Finish accepted work and end the threads (blocking)."""
+        self.stop()
+        self.inference.close(timeout_s=self.settings.request_timeout_s)
+        self.records.close(timeout_s=self.settings.request_timeout_s)
+
+    def _load_models(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.engine.load()
+            except MienError as error:
+                logger.error("the models cannot be loaded: %s: %s", error.code, error.message)
+            except Exception as error:
+                log_unexpected(error, request_id="start")
+            else:
+                self._models_ready.set()
+                return
+            self._stopped.wait(RETRY_S)

@@ -1,0 +1,153 @@
+"""A service over drawn faces and a gallery in a temporary file."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from PIL import Image
+
+from mien import config
+from mien.config import Settings
+from mien.engine import Engine
+from mien.gallery import Gallery
+from mien.service import create_app
+from mien.service.state import Service
+from mien.testing import drawn_face, mock_engine
+
+
+def png(identity: int, *, size: tuple[int, int] = (240, 320)) -> bytes:
+    """The encoded photo of a drawn person."""
+    out = io.BytesIO()
+    Image.fromarray(drawn_face(identity, size)).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def blank(width: int = 64, height: int = 64) -> bytes:
+    """A photo without a face."""
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), (120, 130, 140)).save(out, "PNG")
+    return out.getvalue()
+
+
+class AppTransport(httpx.BaseTransport):
+    """Calls an ASGI app on an event loop of its own, so that plain clients can be used."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.loop = asyncio.new_event_loop()
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        self._lifespan = app.router.lifespan_context(app)
+        self.call(self._lifespan.__aenter__())
+
+    def call(self, coroutine):
+        """Run a coroutine on the app's loop and wait for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self.call(self._handle(request))
+
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
+        async def body():
+            for chunk in request.stream:
+                yield chunk
+
+        sent = httpx.Request(request.method, request.url, headers=request.headers, content=body())
+        answer = await self._transport.handle_async_request(sent)
+        content = b"".join([chunk async for chunk in answer.stream])
+        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
+
+    def close(self) -> None:
+        self.call(self._lifespan.__aexit__(None, None, None))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Encoded photos for the tests."""
+
+    ann: bytes
+    bob: bytes
+    blank: bytes
+
+
+@dataclass(frozen=True)
+class House:
+    """One running service and the keys to it."""
+
+    client: httpx.Client
+    app: FastAPI
+    gallery: Gallery
+    engine: Engine
+    secret: str
+
+    @property
+    def service(self) -> Service:
+        """The service behind the client."""
+        service: Service = self.app.state.service
+        return service
+
+    def key(self, application: str = "default", *, scopes: list[str] | None = None) -> dict[str, str]:
+        """Headers with a new key."""
+        _, secret = self.gallery.create_key(application, scopes)
+        return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture(scope="session")
+def photos() -> Photos:
+    """Two people and a photo of nobody."""
+    return Photos(png(1), png(2), blank())
+
+
+@pytest.fixture
+def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Opens services with settings of the test's choice; all are closed at its end."""
+    closing: list[Callable[[], object]] = []
+
+    def make(*, engine: Engine | None = None, **overrides: object) -> House:
+        settings = load(tmp_path, **overrides)
+        engine = engine or mock_engine(settings)
+        gallery = Gallery.open(f"sqlite:///{tmp_path / f'{len(closing)}.db'}")
+        app = create_app(engine, gallery, settings)
+        _, secret = gallery.create_key("default")
+        client = httpx.Client(
+            transport=AppTransport(app),
+            base_url="http://mien.test",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        closing.extend([gallery.close, engine.close, client.close])
+        return House(client, app, gallery, engine, secret)
+
+    yield make
+    for close in reversed(closing):
+        close()
+
+
+@pytest.fixture
+def house(open_house: Callable[..., House]) -> House:
+    """A service with default settings."""
+    return open_house()
+
+
+@pytest.fixture
+def client(house: House) -> httpx.Client:
+    """A client with a key that may do everything in the application ``default``."""
+    return house.client
+
+
+def load(folder: Path, **overrides: object) -> Settings:
+    """Settings that touch nothing outside the test's folder."""
+    return config.load(
+        **{"data_dir": folder, "cache_dir": folder, "offline": True, "workers": 2, **overrides}
+    )
