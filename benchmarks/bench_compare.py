@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 
 def photos() -> tuple[str, str]:
     """A 910 x 1137 photo and a second one of the same person, 853 x 480 where it is there."""
-    own = sample_photos(ModelStore(config.load()))["obama"]
+    own = sample_photos(ModelStore(config.load()))["Barack Obama"]
     first = next(path for path in own if path.name == "obama.jpg")
     shared = Path(os.environ.get("MIEN_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
     small = shared / "face_recognition" / "examples" / "obama-480p.jpg"

@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and print."""
     rows = []
     with tempfile.TemporaryDirectory() as folder, Engine(settings=config.load()) as engine:
-        photo = engine.photo(sample_photos(engine.models)["obama"][0])
+        photo = engine.photo(sample_photos(engine.models)["Barack Obama"][0])
         url = f"sqlite:///{Path(folder) / 'gallery.db'}"
         with Gallery.open(url) as gallery:
             for size in SIZES:

@@ -33,7 +33,7 @@ def cpu_ms(code: str, rounds: int = 7) -> float:
 
 def main() -> None:
     """Measure and print."""
-    photo = str(sample_photos(ModelStore(config.load()))["obama"][0])
+    photo = str(sample_photos(ModelStore(config.load()))["Barack Obama"][0])
     rows = [
         Row("import mien", cpu_ms("import mien"), cpu_ms("import numpy"), "import numpy"),
         Row(

@@ -50,3 +50,11 @@ def people(models: ModelStore) -> dict[str, tuple[Path, ...]]:
     from mien.models.samples import sample_photos
 
     return sample_photos(models)
+
+
+@pytest.fixture(scope="session")
+def partial(models: ModelStore) -> dict[str, tuple[Path, ...]]:
+    """Real photos in which a part of the face is cut off, by person."""
+    from mien.models.samples import partial_photos
+
+    return partial_photos(models)

@@ -61,7 +61,7 @@ def test_every_sample_photo_shows_its_person(people, at_float32):
 def test_a_12_megapixel_photo_and_a_60_pixel_face(people, at_float32):
     """The same face at 60 pixels somewhere in a 4000 x 3000 photo, and filling it."""
     detector = detect.create("yunet", at_float32)
-    portrait = open_photo(people["obama"][0]).pixels()
+    portrait = open_photo(people["Barack Obama"][0]).pixels()
     face = detector.detect([portrait])[0][0]
     scale = 60 / face.box.width
     small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
