@@ -11,7 +11,7 @@ from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
 
 if TYPE_CHECKING:
-    from mien.evaluate.pairs import Score
+    from mien.evaluate import CalibrationReport, Score
 
 __all__ = ["evaluate"]
 
@@ -47,7 +47,7 @@ def evaluate() -> None:
 @shared_options(detector=True, embedder=True)
 def pairs(run: Run, pairs_csv: Path, root: Path, score: Score | None) -> None:
     """Measure how well pairs of one person are told from pairs of two."""
-    from mien.evaluate.pairs import pairs as measure
+    from mien.evaluate import pairs as measure
 
     report = measure(run.engine, pairs_csv, root, score=score, progress=photo_progress())
     tar = ", ".join(f"{rate}: {value:.4f}" for rate, value in report.tar.items())
@@ -58,3 +58,54 @@ def pairs(run: Run, pairs_csv: Path, root: Path, score: Score | None) -> None:
         f"  {report.ms_per_image_cpu:.1f} ms of CPU per image",
     ]
     run.answer(report.to_dict(), "\n".join(lines))
+
+
+@evaluate.command("calibrate")
+@click.option(
+    "--faces",
+    "faces_csv",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="CSV",
+    help="Columns path,id and optionally fold,set,group.",
+)
+@_ROOT
+@click.option(
+    "--default-fmr",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    metavar="F",
+    help="The operating point that gets confidence 0.5.",
+)
+@click.option(
+    "--write",
+    "card_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Put the [calibration] table into this model card, or into a new file.",
+)
+@shared_options(detector=True, embedder=True)
+def calibrate(
+    run: Run, faces_csv: Path, root: Path, default_fmr: float, card_file: Path | None
+) -> None:
+    """Fit similarity and quality to a confidence, and measure it on people left out of the fit."""
+    from mien.evaluate import CalibrationOptions, write_calibration
+    from mien.evaluate import calibrate as fit
+
+    options = CalibrationOptions(default_fmr=default_fmr)
+    report = fit(run.engine, faces_csv, root, options=options, progress=photo_progress())
+    if card_file is not None:
+        write_calibration(report.facts, card_file)
+    run.answer(report.to_dict(), _describe(report))
+
+
+def _describe(report: CalibrationReport) -> str:
+    facts = report.facts
+    points = [
+        f"  FMR {point.fmr:<8g} similarity {point.similarity:.3f}  FNMR {point.fnmr:.4f}"
+        for point in facts.points
+    ]
+    groups = [f"  FMR of {name}: {rate:.2g}" for name, rate in facts.fmr_by_group.items()]
+    floor = f"  no rate below {facts.fmr_floor:.2g} is measured: beyond it, it is extrapolated"
+    return "\n".join([str(report), *points, floor, *groups])

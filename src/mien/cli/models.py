@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mien.cli.exits import ExitCode
+from mien.cli.output import tell
 from mien.cli.run import Run, shared_options
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def list_models(run: Run) -> None:
 def show_model(run: Run, name: str) -> None:
     """Show everything that the catalogue says about a model."""
     card = run.models.card(name)
-    document = {**asdict(card), **_summary(run, card)}
+    document = {**plain_card(card), **_summary(run, card)}
     lines = [f"{key}: {_one_line(value)}" for key, value in document.items()]
     run.answer(document, "\n".join(lines))
 
@@ -60,11 +63,15 @@ def pull(run: Run, names: tuple[str, ...]) -> None:
 @shared_options(models=True)
 def verify(run: Run, names: tuple[str, ...]) -> None:
     """Check the hashes of cached files; without a NAME, of all that are cached."""
-    chosen = _cards(run, names) if names else run.models.cards()
-    cards = [card for card in chosen if names or run.models.available(card)]
-    run.models.verify(cards)
-    rows = [{"name": card.name, "task": card.task, "verified": True} for card in cards]
-    run.answer(rows, "\n".join(f"{card.key}: as published" for card in cards) or "nothing cached")
+    cards = _cards(run, names) if names else run.models.cards()
+    found = run.models.inspect(cards)
+    if not names:
+        found = [one for one in found if one.state != "missing"]
+    rows = [{"name": o.card.name, "task": o.card.task, "state": o.state} for o in found]
+    run.answer(rows, "\n".join(f"{o.card.key}: {o.state}" for o in found) or "nothing cached")
+    if any(one.state != "ok" for one in found):
+        tell("mien: corrupt files are deleted; get them with 'mien models pull'.", err=True)
+        click.get_current_context().exit(ExitCode.MISSING)
 
 
 @models.command("bundle")
@@ -118,6 +125,21 @@ def _cards(run: Run, names: tuple[str, ...]) -> list[ModelCard]:
         run.models.card(settings.detector, "detect"),
         run.models.card(settings.embedder, "embed"),
     ]
+
+
+def plain_card(card: ModelCard) -> dict[str, Any]:
+    """Every field of a card as plain dicts, lists, strings and numbers."""
+    return {field.name: _plain(getattr(card, field.name)) for field in fields(card)}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a card holds
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _summary(run: Run, card: ModelCard) -> dict[str, Any]:

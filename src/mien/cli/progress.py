@@ -59,7 +59,7 @@ class _Lines:
     def __call__(self, description: str, done: int, total: int | None) -> None:
         if total is not None and done >= total:
             self._begun.discard(description)
-            click.echo(f"{description}: {self._amount(done)}, done", err=True)
+            click.echo(f"{description}: done", err=True)
         elif description not in self._begun:
             self._begun.add(description)
             size = "" if total is None else f" ({self._amount(total)})"

@@ -1,0 +1,170 @@
+"""models, doctor, serve and eval."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from mien.cli.doctor import without_password
+from mien.cli.progress import download_progress
+from mien.cli.run import Rooms
+
+
+def test_list_says_what_the_contract_names(mien):
+    rows = {row["name"]: row for row in mien("models", "list", "--json").document}
+    assert {"yunet", "sface"} <= set(rows)
+    keys = {"name", "task", "licence", "commercial", "available", "source"}
+    assert keys <= set(rows["sface"])
+    assert rows["sface"]["available"] is False
+    assert rows["sface"]["source"].startswith(("pypi:", "npm:", "https://"))
+    assert "embed/sface  not pulled" in mien("models", "list").stdout
+
+
+def test_show_gives_the_card(mien):
+    card = mien("models", "show", "embed/sface", "--json").document
+    assert card["embedder"]["dim"] == 128
+    assert card["sources"]
+    assert "licence: " in mien("models", "show", "sface").stdout
+
+
+def test_an_unknown_model_names_close_ones(mien):
+    answer = mien("models", "show", "yunett", "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "unknown_model")
+    assert "yunet" in answer.document["error"]["message"]
+
+
+def test_pulling_without_a_network_ends_with_3(mien):
+    answer = mien("models", "pull", "yunet", "--offline", "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (3, "model_unavailable")
+
+
+def test_verify_with_nothing_cached(mien):
+    assert mien("models", "verify", "--json").document == []
+    missing = mien("models", "verify", "yunet", "--json")
+    assert missing.exit_code == 3
+    assert missing.document == [{"name": "yunet", "task": "detect", "state": "missing"}]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive at all"])
+def test_importing_what_is_no_bundle(mien, tmp_path, content):
+    if content is not None:
+        (tmp_path / "bundle.tar").write_bytes(content)
+    answer = mien("models", "import", "bundle.tar", "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "invalid_argument")
+
+
+def test_real_weights_travel_in_a_bundle_and_are_tuned(mien, tmp_path, monkeypatch, weights):
+    monkeypatch.setenv("MIEN_CACHE_DIR", str(weights.cache_dir))
+    pulled = mien("models", "pull", "--json")
+    assert [row["available"] for row in pulled.document] == [True, True]
+    assert mien("models", "bundle", "models.tar", "--json").exit_code == 0
+    monkeypatch.setenv("MIEN_CACHE_DIR", str(tmp_path / "far away"))
+    monkeypatch.setenv("MIEN_OFFLINE", "true")
+    imported = mien("models", "import", "models.tar", "--json").document
+    assert sorted(imported["models"]) == ["detect/yunet", "embed/sface"]
+    states = [row["state"] for row in mien("models", "verify", "--json").document]
+    assert states == ["ok", "ok"]
+    (tuned,) = mien("models", "tune", "yunet", "--json").document
+    assert tuned["runtime"] in {timing["runtime"] for timing in tuned["timings"]}
+    doctor = mien("doctor", "--json", rooms=Rooms())
+    assert doctor.exit_code == 0
+    detector, embedder = doctor.document["models"]
+    assert (detector["runtime"], detector["precision"]) == (tuned["runtime"], tuned["precision"])
+    assert embedder["calibration"]["impostor_pairs"] > 0
+    assert "impostor pairs" in mien("doctor", rooms=Rooms()).stdout
+
+
+def test_doctor_without_models_ends_with_3_and_says_what_to_do(mien):
+    answer = mien("doctor", "--json")
+    assert answer.exit_code == 3
+    document = answer.document
+    assert document["ok"] is False
+    assert {problem["code"] for problem in document["problems"]} == {"model_unavailable"}
+    assert "mien models pull" in answer.stderr
+    assert "not safe on another" in document["warnings"][0]
+    assert document["machine"]["cores"] >= 1
+    assert document["settings"]["embedder"] == "sface"
+    assert "error" not in document["gallery"]
+
+
+def test_doctor_with_a_broken_gallery(mien, tmp_path):
+    (tmp_path / "broken.db").write_bytes(b"this is no database" * 100)
+    answer = mien("doctor", "--gallery", f"sqlite:///{tmp_path / 'broken.db'}", "--json")
+    assert answer.exit_code == 3
+    assert answer.document["gallery"]["error"]["code"] == "gallery_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:pw@db:5432/faces", "postgresql://ann:***@db:5432/faces"),
+        ("postgresql://ann:p@w@db/faces", "postgresql://ann:***@db/faces"),
+        ("postgresql://ann@db/faces", "postgresql://ann@db/faces"),
+        ("sqlite:///a@b:c.db", "sqlite:///a@b:c.db"),
+        ("a folder", "a folder"),
+        ("", ""),
+    ],
+)
+def test_no_password_is_shown(url, shown):
+    assert without_password(url) == shown
+
+
+def test_serve_hands_the_options_to_the_service(mien):
+    served = []
+    rooms = Rooms(serve=served.append)
+    answer = mien("serve", "--host", "0.0.0.0", "--port", "9001", rooms=rooms)
+    assert answer.exit_code == 0
+    (settings,) = served
+    assert (settings.host, settings.port) == ("0.0.0.0", 9001)
+
+
+def write_csv(file: Path, header: str, rows: list[tuple[object, ...]]) -> Path:
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header.split(","))
+        writer.writerows(rows)
+    return file
+
+
+def test_eval_pairs_answers_what_the_contract_names(mien, draw, tmp_path):
+    for identity in range(4):
+        draw(identity, f"{identity}a.png")
+        draw(identity, f"{identity}b.png", width=400)
+    rows = [(f"{i}a.png", f"{i}b.png", 1, i % 2) for i in range(4)]
+    rows += [(f"{i}a.png", f"{(i + 1) % 4}b.png", 0, i % 2) for i in range(4)]
+    file = write_csv(tmp_path / "pairs.csv", "a,b,same,fold", rows)
+    answer = mien("eval", "pairs", "--pairs", file, "--root", tmp_path, "--json")
+    assert answer.exit_code == 0
+    document = answer.document
+    keys = "pairs images undetected folds accuracy std auc eer tar threshold ms_per_image_cpu"
+    assert {*keys.split(), "embedder", "detector"} <= set(document)
+    assert (document["pairs"], document["images"], document["folds"]) == (8, 8, 2)
+    assert document["accuracy"] == 1
+    assert set(document["tar"]) == {"1e-2", "1e-3"}
+    assert "Embedding photos: done" in answer.stderr
+    plain = mien("eval", "pairs", "--pairs", file, "--root", tmp_path, "--score", "similarity")
+    assert "scored by similarity" in plain.stdout
+
+
+@pytest.mark.parametrize("command", [["pairs", "--pairs"], ["calibrate", "--faces"]])
+def test_eval_with_a_list_that_is_not_there(mien, tmp_path, command):
+    answer = mien("eval", *command, "missing.csv", "--root", tmp_path, "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "invalid_argument")
+    assert "missing.csv" in answer.stderr
+
+
+def test_calibrate_refuses_too_few_people(mien, draw, tmp_path):
+    rows = [(draw(i, f"{i}.png").name, f"person {i}") for i in range(4)]
+    file = write_csv(tmp_path / "faces.csv", "path,id", rows)
+    answer = mien("eval", "calibrate", "--faces", file, "--root", tmp_path, "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "invalid_argument")
+    assert "too few" in answer.stderr
+
+
+def test_progress_without_a_terminal_is_a_line_for_each_step(capsys):
+    progress = download_progress()
+    for done in (0, 1_000_000, 2_000_000):
+        progress("weights", done, 2_000_000)
+    assert capsys.readouterr().err == "weights (2.0 MB)\nweights: done\n"
