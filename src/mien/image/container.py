@@ -137,8 +137,8 @@ def png_holds_all_rows(data: bytes) -> bool:
 
     Pillow leaves rows black that a properly ended stream does not hold; this tells.
     """
-    width, height, depth, colour, *_, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
-    bits = _PNG_CHANNELS.get(colour, 1) * depth
+    width, height, depth, colour, interlaced = struct.unpack_from(">IIBBxxB", data, 16)
+    bits: int = _PNG_CHANNELS.get(colour, 1) * depth
     missing = 0
     for left, top, right, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // right), -(-(height - top) // down)
@@ -153,7 +153,7 @@ def png_holds_all_rows(data: bytes) -> bool:
             piece = inflater.unconsumed_tail
             if not raw and not piece:
                 break
-    return missing <= 0
+    return bool(missing <= 0)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

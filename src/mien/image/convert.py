@@ -11,7 +11,7 @@ from PIL import Image
 from mien.errors import UnsupportedImage
 from mien.types import RGB
 
-__all__ = ["array_to_rgb", "image_to_rgb"]
+__all__ = ["array_to_rgb", "check_array", "image_to_rgb"]
 
 _WHITE = (255, 255, 255)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
@@ -58,28 +58,33 @@ def _sixteen_bit_to_rgb(image: Image.Image) -> RGB:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def array_to_rgb(array: NDArray[Any], colour: Literal["rgb", "bgr"]) -> RGB:
-    """Convert an array of shape ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``.
-
-    An RGB array that is C-contiguous is not copied. Alpha, not premultiplied, is laid on white.
+def check_array(array: NDArray[Any]) -> None:
+    """Refuse arrays that are no images.
 
     Raises:
-        UnsupportedImage: another shape, or another type than ``uint8``.
+        UnsupportedImage: another type than ``uint8``, or another shape than ``(H, W)``,
+            ``(H, W, 1)``, ``(H, W, 3)`` or ``(H, W, 4)``.
     """
     if array.dtype != np.uint8:
         raise UnsupportedImage(_wrong_type(array), details={"dtype": str(array.dtype)})
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4)):
+        return
+    hint = ""
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4):
+        hint = " The channels must come last: use array.transpose(1, 2, 0)."
+    raise UnsupportedImage(
+        "An image array must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not "
+        f"{array.shape}.{hint}"
+    )
+
+
+def array_to_rgb(array: NDArray[np.uint8], colour: Literal["rgb", "bgr"]) -> RGB:
+    """Convert an array that :func:`check_array` has passed.
+
+    An RGB array that is C-contiguous is not copied. Alpha, not premultiplied, is laid on white.
+    """
     if array.ndim == 2:
         array = array[:, :, None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
-        hint = (
-            " The channels must come last: use array.transpose(1, 2, 0)."
-            if array.ndim == 3 and array.shape[0] in (1, 3, 4)
-            else ""
-        )
-        raise UnsupportedImage(
-            "An image array must have the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not "
-            f"{array.shape}.{hint}"
-        )
     if array.shape[2] == 1:
         return np.repeat(array, 3, axis=2)
     rgb = array[:, :, :3] if colour == "rgb" else array[:, :, 2::-1]

@@ -82,7 +82,7 @@ def _decode_jpeg(data: bytes, reduction: int) -> RGB:
 
 
 def _may_lack_rows(image: Image.Image) -> bool:
-    """One of the last two rows is all zero: black, or never decoded."""
+    """One of the last two rows (interlacing fills them apart) is zero: black, or not decoded."""
     width, height = image.size
     return any(
         image.crop((0, y, width, y + 1)).getbbox(alpha_only=False) is None

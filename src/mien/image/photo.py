@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.errors import ImageError, InvalidArgument
-from mien.image.convert import array_to_rgb, image_to_rgb
+from mien.image.convert import array_to_rgb, check_array, image_to_rgb
 from mien.image.decode import decode, reduction_for
 from mien.image.exif import read_pillow_orientation, upright
 from mien.image.limits import ImageLimits
@@ -203,8 +203,8 @@ def open_photo(
 
 def _checked_array(array: NDArray[Any], limits: ImageLimits, colour: Colour) -> RGB:
     array = np.asarray(array)  # a plain array, without a mask or a matrix's rules
-    if array.ndim in (2, 3) and array.dtype == np.uint8:
-        limits.check_size(array.shape[1], array.shape[0])
+    check_array(array)
+    limits.check_size(array.shape[1], array.shape[0])
     return array_to_rgb(array, colour)
 
 
