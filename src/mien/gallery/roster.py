@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import get_args
 
 import sqlalchemy as sa
@@ -106,6 +107,14 @@ class Roster(Access):
         """
         return self.group(group).faces
 
+    def check_contract(self, group: Group, contract: EmbeddingContract) -> None:
+        """Refuse embeddings that a group does not take.
+
+        Raises:
+            EmbeddingMismatch: the group is pinned to another contract.
+        """
+        checks.contracts_agree(group.name, group.contract, contract)
+
     def delete_group(self, name: str) -> None:
         """Delete a group, and the persons that are in no other with all their faces.
 
@@ -133,6 +142,8 @@ class Roster(Access):
     def ensure_person(self, group: str, name: str) -> Person:
         """The person of that name (or id), made where missing; raises as :meth:`add_person`."""
         name = checks.person_name(name)
+        with self._database.reading() as connection, contextlib.suppress(NotFound):
+            return self._person(connection, self._group(connection, group), name).person
         with self._database.writing() as connection:
             return self._ensured(connection, self._group(connection, group), name).person
 

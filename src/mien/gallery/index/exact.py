@@ -50,8 +50,7 @@ class ExactIndex:
             if shelf is None:
                 self._groups[group] = _Shelf.of([entries])
             else:
-                shelf.remove(entries.ids)
-                shelf.append(entries)
+                shelf.put(entries)
 
     def delete(self, group: int, ids: NDArray[np.int64]) -> int:
         """See :class:`VectorIndex`. The vectors are overwritten at once."""
@@ -71,22 +70,16 @@ class ExactIndex:
         shelf = self._groups.get(group)
         found = np.full((len(probes), k), -1, np.int64)
         similarity = np.full((len(probes), k), -np.inf, np.float32)
-        if shelf is None or not len(probes):
+        if shelf is None or not len(probes) or k < 1:
             return Neighbours(found, similarity)
-        view = shelf.view  # one consistent set of arrays, whatever writers do meanwhile
-        fetch = min(view.count, k)
-        while fetch:
-            rows, scores = self._nearest(probes, view.vectors[: view.count], fetch)
-            ids = view.ids[rows]  # after the vectors were read: see _Shelf.remove
-            alive = ids >= 0
-            least = int(alive.sum(axis=1).min())
-            if least >= k or fetch == view.count:
-                break
-            fetch = min(view.count, fetch * 2 + (k - least))
-        for i in range(len(probes) if fetch else 0):
-            keep = np.flatnonzero(alive[i])[:k]
-            found[i, : len(keep)] = ids[i, keep]
-            similarity[i, : len(keep)] = scores[i, keep]
+        turns = shelf.turns
+        rows = self._alive(shelf.view, probes, k)
+        if turns % 2 or shelf.turns != turns:  # an entry was between its old and its new vector
+            with self._lock:
+                rows = self._alive(shelf.view, probes, k)
+        for i, (ids, scores) in enumerate(rows):
+            found[i, : len(ids)] = ids
+            similarity[i, : len(ids)] = scores
         return Neighbours(found, similarity)
 
     def rebuild(self, group: int, batches: Iterable[Entries]) -> None:
@@ -98,6 +91,24 @@ class ExactIndex:
                 self._groups.pop(group, None)
             else:
                 self._groups[group] = shelf
+
+    def _alive(
+        self, view: _View, probes: NDArray[np.float32], k: int
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Ids and similarities of at most k entries of each probe, without tombstones."""
+        fetch = min(view.count, k)
+        if not fetch:
+            return []
+        while True:
+            rows, scores = self._nearest(probes, view.vectors[: view.count], fetch)
+            ids = view.ids[rows]  # after the vectors were read: see _Shelf.remove
+            alive = ids >= 0
+            least = int(alive.sum(axis=1).min())
+            if least >= k or fetch == view.count:
+                break
+            fetch = min(view.count, fetch * 2 + (k - least))
+        kept = [np.flatnonzero(row)[:k] for row in alive]
+        return [(ids[i, keep], scores[i, keep]) for i, keep in enumerate(kept)]
 
     def _nearest(
         self, probes: NDArray[np.float32], vectors: NDArray[np.float32], k: int
@@ -128,6 +139,7 @@ class _Shelf:
     def __init__(self, view: _View) -> None:
         self.view = view
         self.dead = 0
+        self.turns = 0  # odd while entries are being replaced
         self.newest = int(view.ids[: view.count].max(initial=-1))
 
     @classmethod
@@ -136,7 +148,14 @@ class _Shelf:
         vectors = np.concatenate([batch.vectors for batch in batches])
         return cls(_View(ids, vectors, len(ids)))
 
-    def append(self, entries: Entries) -> None:
+    def put(self, entries: Entries) -> None:
+        known = bool(len(self._rows(entries.ids)))
+        self.turns += known
+        self.remove(entries.ids)
+        self._append(entries)
+        self.turns += known
+
+    def _append(self, entries: Entries) -> None:
         view = self.view
         count = view.count + len(entries)
         if count > len(view.ids):
@@ -147,9 +166,7 @@ class _Shelf:
         self.view = _View(view.ids, view.vectors, count)
 
     def remove(self, ids: NDArray[np.int64]) -> int:
-        view = self.view
-        ids = ids[(ids >= 0) & (ids <= self.newest)]
-        rows = np.flatnonzero(np.isin(view.ids[: view.count], ids)) if len(ids) else ids
+        view, rows = self.view, self._rows(ids)
         if not len(rows):
             return 0
         # The id goes before the vector is wiped: a search that read a half-wiped vector reads
@@ -162,6 +179,12 @@ class _Shelf:
             self.view = _resized(view, alive, max(_FIRST_CAPACITY, 5 * len(alive) // 4))
             self.dead = 0
         return len(rows)
+
+    def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
+        ids = ids[(ids >= 0) & (ids <= self.newest)]  # new entries have new, higher numbers
+        if not len(ids):
+            return np.zeros(0, np.intp)
+        return np.flatnonzero(np.isin(self.view.ids[: self.view.count], ids))
 
 
 def _resized(view: _View, keep: slice | NDArray[np.intp], capacity: int) -> _View:

@@ -1,0 +1,201 @@
+"""The contract of every VectorIndex: new implementations join ``INDEXES``."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.errors import InvalidArgument
+from mien.gallery.index import Entries, ExactIndex, VectorIndex
+from mien.testing.galleries import unit_vectors
+
+INDEXES = {
+    "exact": ExactIndex,
+    "exact-blas": lambda: ExactIndex(kernel="blas"),
+    "exact-faiss": lambda: ExactIndex(kernel="faiss"),
+}
+DIM = 6
+
+
+@pytest.fixture(params=INDEXES)
+def index(request):
+    return INDEXES[request.param]()
+
+
+def entries(ids, seed=0):
+    ids = np.asarray(ids, np.int64)
+    return Entries(ids, unit_vectors(len(ids), DIM, seed=seed))
+
+
+def brute_force(truth, probes, k):
+    """Ids and similarities of the k nearest among ``truth``, a dict of id to vector."""
+    ids = np.array(sorted(truth), np.int64)
+    vectors = np.array([truth[i] for i in ids], np.float32).reshape(len(ids), DIM)
+    similarity = probes.astype(np.float64) @ vectors.T.astype(np.float64)
+    order = np.argsort(-similarity, axis=1)[:, :k]
+    return ids[order], np.take_along_axis(similarity, order, axis=1)
+
+
+def assert_level(index, group, truth, probes, k):
+    found = index.search(group, probes, k=k)
+    assert found.ids.shape == found.similarity.shape == (len(probes), k)
+    _, expected = brute_force(truth, probes, k)
+    there = min(k, len(truth))
+    assert np.all(found.ids[:, there:] == -1)
+    assert np.all(found.similarity[:, there:] == -np.inf)
+    np.testing.assert_allclose(found.similarity[:, :there], expected, atol=1e-5)
+    for ids, similarity, probe in zip(found.ids, found.similarity, probes, strict=True):
+        assert len(set(ids[:there].tolist())) == there
+        for number, score in zip(ids[:there], similarity, strict=False):
+            assert score == pytest.approx(float(truth[int(number)] @ probe), abs=1e-5)
+
+
+def test_follows_the_protocol(index):
+    assert isinstance(index, VectorIndex)
+
+
+def test_an_unknown_group_is_empty(index):
+    found = index.search(9, unit_vectors(2, DIM), k=3)
+    assert found.ids.tolist() == [[-1] * 3] * 2
+    assert np.all(found.similarity == -np.inf)
+    assert index.delete(9, np.array([1])) == 0
+
+
+def test_no_probes(index):
+    index.upsert(1, entries([1, 2]))
+    assert index.search(1, np.zeros((0, DIM), np.float32), k=3).ids.shape == (0, 3)
+
+
+def test_groups_are_apart(index):
+    index.upsert(1, entries([1], seed=1))
+    index.upsert(2, entries([2], seed=2))
+    assert index.search(1, unit_vectors(1, DIM), k=5).ids.tolist() == [[1, -1, -1, -1, -1]]
+    index.rebuild(1, [])
+    assert index.search(1, unit_vectors(1, DIM), k=1).ids.tolist() == [[-1]]
+    assert index.search(2, unit_vectors(1, DIM), k=1).ids.tolist() == [[2]]
+
+
+def test_an_upsert_replaces(index):
+    index.upsert(1, entries([1, 2, 3], seed=1))
+    new = entries([2], seed=5)
+    index.upsert(1, new)
+    found = index.search(1, new.vectors, k=5)
+    assert found.ids[0, 0] == 2
+    assert found.similarity[0, 0] == pytest.approx(1, abs=1e-5)
+    assert sorted(found.ids[0].tolist()) == [-1, -1, 1, 2, 3]
+
+
+def test_deleting_says_how_many_were_there(index):
+    index.upsert(1, entries([1, 2, 3]))
+    assert index.delete(1, np.array([2, 3, 4])) == 2
+    assert index.delete(1, np.array([2, 3, 4])) == 0
+    assert index.search(1, unit_vectors(1, DIM), k=3).ids.tolist() == [[1, -1, -1]]
+
+
+def test_a_rebuild_replaces_all(index):
+    index.upsert(1, entries([1, 2, 3]))
+    batches = [entries([10, 11], seed=3), entries([], seed=4), entries([12], seed=5)]
+    index.rebuild(1, iter(batches))
+    truth = {int(i): v for b in batches for i, v in zip(b.ids, b.vectors, strict=True)}
+    assert_level(index, 1, truth, unit_vectors(4, DIM, seed=9), k=5)
+
+
+def test_what_was_given_is_not_kept_by_reference(index):
+    given_entries = entries([1, 2])
+    probe = given_entries.vectors[:1].copy()
+    index.rebuild(1, [given_entries])
+    index.delete(1, np.array([2]))
+    given_entries.vectors[:] = 0
+    assert index.search(1, probe, k=1).similarity[0, 0] == pytest.approx(1, abs=1e-5)
+
+
+def test_entries_must_agree_in_length():
+    with pytest.raises(InvalidArgument):
+        Entries(np.array([1, 2]), unit_vectors(3, DIM))
+
+
+numbers = st.lists(st.integers(0, 30), min_size=1, max_size=12, unique=True)
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["upsert", "upsert", "delete", "rebuild", "search"]),
+        numbers,
+        st.integers(1, 40),
+    ),
+    max_size=40,
+)
+
+
+@pytest.mark.parametrize("name", INDEXES)
+@settings(max_examples=40, deadline=None)
+@given(steps=steps, seed=st.integers(0, 1000))
+def test_any_sequence_of_writes_is_level_with_brute_force(name, steps, seed):
+    index, truth = INDEXES[name](), {}
+    for i, (what, ids, k) in enumerate(steps):
+        batch = entries(ids, seed=seed + i)
+        pairs = dict(zip(batch.ids.tolist(), batch.vectors.copy(), strict=True))
+        if what == "upsert":
+            index.upsert(1, batch)
+            truth |= pairs
+        elif what == "delete":
+            assert index.delete(1, batch.ids) == len(truth.keys() & pairs.keys())
+            truth = {i: v for i, v in truth.items() if i not in pairs}
+        elif what == "rebuild":
+            index.rebuild(1, [batch])
+            truth = pairs
+        else:
+            assert_level(index, 1, truth, unit_vectors(3, DIM, seed=seed), k)
+    assert_level(index, 1, truth, unit_vectors(3, DIM, seed=seed), 40)
+
+
+@pytest.mark.parametrize("kernel", ["blas", "faiss"])
+def test_growth_tombstones_and_compaction(kernel):
+    index, truth = ExactIndex(kernel=kernel), {}
+    for start in range(0, 600, 7):
+        batch = entries(range(start, start + 7), seed=start)
+        index.upsert(1, batch)
+        truth |= dict(zip(batch.ids.tolist(), batch.vectors.copy(), strict=True))
+    for number in range(0, 600, 2):
+        assert index.delete(1, np.array([number])) == 1
+        del truth[number]
+        if number % 50 == 0:
+            assert_level(index, 1, truth, unit_vectors(2, DIM, seed=1), k=20)
+    assert_level(index, 1, truth, unit_vectors(2, DIM, seed=1), k=len(truth) + 5)
+
+
+def test_a_search_during_writes_sees_only_what_was_there(index):
+    """Entries that stay or are replaced are always found; one that goes never scores wrong."""
+    stay, turn = entries(range(1000, 1040), seed=1), entries([2000], seed=2)
+    for batch in (stay, turn):
+        index.upsert(1, batch)
+    known = np.zeros((2001, DIM), np.float32)
+    known[stay.ids], known[turn.ids] = stay.vectors, turn.vectors
+    batches = [entries(range(i * 3, i * 3 + 3), seed=i + 10) for i in range(300)]
+    for batch in batches:
+        known[batch.ids] = batch.vectors
+    probes = np.concatenate([stay.vectors[:3], turn.vectors])
+    stop, problems = threading.Event(), []
+
+    def write():
+        for batch in batches:
+            index.upsert(1, batch)
+            index.upsert(1, turn)
+            index.delete(1, batch.ids[:2])
+        stop.set()
+
+    def read():
+        while not stop.is_set():
+            found = index.search(1, probes, k=5)
+            if found.ids[:, 0].tolist() != [1000, 1001, 1002, 2000]:
+                problems.append(found.ids.tolist())
+            expected = np.einsum("pd,pkd->pk", probes, known[found.ids])
+            if not np.allclose(found.similarity, expected, atol=1e-5):
+                problems.append((found.similarity - expected).tolist())
+
+    threads = [threading.Thread(target=write), *(threading.Thread(target=read) for _ in range(3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
