@@ -82,7 +82,7 @@ bench-%: $(DEV_STAMP)
 	@$(PYTHON) benchmarks/bench_$*.py
 
 soak: $(DEV_STAMP)
-	@MIEN_SOAK=1 $(PYTHON) -m pytest -m soak $(ARGS)
+	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py $(ARGS)
 
 docs: $(DEV_STAMP)
 	@$(PYTHON) -m pytest tests/test_repository.py

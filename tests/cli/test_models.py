@@ -146,6 +146,8 @@ def test_eval_pairs_answers_what_the_contract_names(mien, draw, tmp_path):
     assert "Embedding photos: done" in answer.stderr
     plain = mien("eval", "pairs", "--pairs", file, "--root", tmp_path, "--score", "similarity")
     assert "scored by similarity" in plain.stdout
+    mien("eval", "pairs", "--pairs", file, "--root", tmp_path, "--report", "report.html")
+    assert "<svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [["pairs", "--pairs"], ["calibrate", "--faces"]])

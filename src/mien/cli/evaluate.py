@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
+Command = Callable[..., Any]
+
 _ROOT = click.option(
     "--root",
     type=click.Path(path_type=Path),
@@ -22,6 +25,16 @@ _ROOT = click.option(
     metavar="DIR",
     help="Folder that the list's paths are relative to.",
 )
+
+
+def _report_option(form: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--report",
+        "report_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help=f"Write a report for people ({form}).",
+    )
 
 
 @click.group("eval")
@@ -44,12 +57,18 @@ def evaluate() -> None:
     type=click.Choice(["confidence", "similarity"]),
     help="What pairs are scored by; default: confidence where the model is calibrated.",
 )
+@_report_option("HTML")
 @shared_options(detector=True, embedder=True)
-def pairs(run: Run, pairs_csv: Path, root: Path, score: Score | None) -> None:
+def pairs(
+    run: Run, pairs_csv: Path, root: Path, score: Score | None, report_file: Path | None
+) -> None:
     """Measure how well pairs of one person are told from pairs of two."""
     from mien.evaluate import pairs as measure
+    from mien.evaluate.pages import pairs_html, write_page
 
     report = measure(run.engine, pairs_csv, root, score=score, progress=photo_progress())
+    if report_file is not None:
+        write_page(pairs_html(report), report_file)
     tar = ", ".join(f"{rate}: {value:.4f}" for rate, value in report.tar.items())
     lines = [
         str(report),
@@ -85,18 +104,27 @@ def pairs(run: Run, pairs_csv: Path, root: Path, score: Score | None) -> None:
     metavar="FILE",
     help="Put the [calibration] table into this model card, or into a new file.",
 )
+@_report_option("Markdown")
 @shared_options(detector=True, embedder=True)
 def calibrate(
-    run: Run, faces_csv: Path, root: Path, default_fmr: float, card_file: Path | None
+    run: Run,
+    faces_csv: Path,
+    root: Path,
+    default_fmr: float,
+    card_file: Path | None,
+    report_file: Path | None,
 ) -> None:
     """Fit similarity and quality to a confidence, and measure it on people left out of the fit."""
     from mien.evaluate import CalibrationOptions, write_calibration
     from mien.evaluate import calibrate as fit
+    from mien.evaluate.pages import calibration_markdown, write_page
 
     options = CalibrationOptions(default_fmr=default_fmr)
     report = fit(run.engine, faces_csv, root, options=options, progress=photo_progress())
     if card_file is not None:
         write_calibration(report.facts, card_file)
+    if report_file is not None:
+        write_page(calibration_markdown(report), report_file)
     run.answer(report.to_dict(), _describe(report))
 
 
