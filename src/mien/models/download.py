@@ -19,7 +19,6 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS = 4
 _PAUSE_S = 0.5
 _TIMEOUT = httpx.Timeout(60.0, connect=15.0)
-_BLOCK = 1 << 18
 MAX_BYTES = 4_000_000_000
 """Largest file of unknown size."""
 
@@ -97,7 +96,7 @@ def _attempt(
         total = done + int(length) if length is not None and length.isdigit() else size
         limit = size if size is not None else MAX_BYTES
         with disk_errors(), part.open("ab" if resumed else "wb") as out:
-            for block in response.iter_bytes(_BLOCK):
+            for block in response.iter_raw():
                 done += len(block)
                 if done > limit:
                     break
