@@ -70,15 +70,16 @@ def decode(data: bytes, header: Header, *, reduction: int = 1) -> RGB:
 
 
 def _decode_jpeg(data: bytes, reduction: int) -> RGB:
-    flags = _REDUCED.get(reduction, cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR_RGB if reduction == 1 else _REDUCED[reduction]
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageDecodeError("The jpeg image is corrupt. Save it again.") from error
-    if bgr is None:
+    if image is None:
         raise ImageDecodeError("The jpeg image is truncated or corrupt. Save it again.")
-    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)  # in place
-    return np.asarray(rgb, dtype=np.uint8)
+    if reduction > 1:  # OpenCV has no flag for reduced RGB
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # in place
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _may_lack_rows(image: Image.Image) -> bool:
