@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from mien.errors import ImageDecodeError, ImageTooLarge, ImageTooSmall, UnsupportedImage
 from mien.image import ImageLimits, open_photo
-from mien.image.container import MAX_JPEG_SCANS, Outline, walk_webp
+from mien.image.container import MAX_JPEG_SCANS, MAX_PARTS, Outline, walk_webp
 from mien.image.probe import probe
 
 LIMITS = ImageLimits()
@@ -142,10 +142,20 @@ def encode_scans(data: bytes, count: int) -> bytes:
     return data[:start] + data[start:-2] * count + b"\xff\xd9"
 
 
-def test_jpeg_of_endless_segments(encode):
-    data = encode("JPEG")
-    with pytest.raises(ImageDecodeError, match="segments"):
-        open_photo(data[:2] + b"\xff\xfe\0\2" * 10_000 + data[2:])
+def test_endless_parts(encode, png_chunk, request):
+    jpeg, png, gif, webp = (encode(format) for format in ("JPEG", "PNG", "GIF", "WEBP"))
+    chunks = webp[12:] + b"XXXX\0\0\0\0" * MAX_PARTS
+    files = [
+        jpeg[:2] + b"\xff\xfe\0\2" * MAX_PARTS + jpeg[2:],
+        png[:-12] + png_chunk(b"teXt", b"") * MAX_PARTS + png[-12:],
+        gif[:-1] + b"!\xfe\0" * MAX_PARTS + b";",
+        gif[:-1] + b"\0" * MAX_PARTS + b";",
+        b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks,
+    ]
+    request.getfixturevalue("no_decoder")
+    for data in files:
+        with pytest.raises(ImageDecodeError, match="parts"):
+            open_photo(data)
 
 
 def test_jpeg_without_picture():

@@ -33,7 +33,9 @@ __all__ = [
 MAX_JPEG_SCANS = 100
 """More scans make a progressive JPEG a bomb: each costs a pass over all pixels."""
 
-_MAX_JPEG_SEGMENTS = 10_000
+MAX_PARTS = 50_000
+"""Segments, chunks or blocks of one file. A million empty ones keep decoders busy for seconds."""
+
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MAX_DEFLATE_RATIO = 1032  # https://zlib.net/zlib_tech.html
@@ -74,7 +76,7 @@ def walk_jpeg(data: bytes, limits: ImageLimits) -> Outline:
     """
     header, exif = [data[:2]], b""
     position, scans = 2, 0
-    for _ in range(_MAX_JPEG_SEGMENTS):
+    for _ in range(MAX_PARTS):
         marker = _JPEG_MARKER.search(data, position)
         if marker is None:
             raise _truncated("JPEG")
@@ -101,7 +103,7 @@ def walk_jpeg(data: bytes, limits: ImageLimits) -> Outline:
                     f"The JPEG has more than {MAX_JPEG_SCANS} scans. Save it again as an "
                     "ordinary JPEG."
                 )
-    raise ImageDecodeError("The JPEG has too many segments. Save it again.")
+    raise _too_many_parts("JPEG")
 
 
 def walk_png(data: bytes, limits: ImageLimits) -> Outline:
@@ -159,16 +161,18 @@ def png_holds_all_rows(data: bytes) -> bool:
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and length of each chunk after IHDR; the end must be there."""
     position = 33
-    while position + 12 <= len(data):
+    for _ in range(MAX_PARTS):
+        if position + 12 > len(data):
+            raise _truncated("PNG")
         length = int.from_bytes(data[position : position + 4], "big")
         kind, start = data[position + 4 : position + 8], position + 8
         position = start + length + 4
         if position > len(data):
-            break
+            raise _truncated("PNG")
         if kind == b"IEND":
             return
         yield kind, start, length
-    raise _truncated("PNG")
+    raise _too_many_parts("PNG")
 
 
 def walk_gif(data: bytes, limits: ImageLimits) -> Outline:
@@ -183,13 +187,15 @@ def walk_gif(data: bytes, limits: ImageLimits) -> Outline:
         raise _truncated("GIF")
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     position, frames = 13 + _gif_palette(flags), 0
-    while True:
+    for _ in range(MAX_PARTS):
         block = data[position : position + 1]
         position += 1
         if not block:
             raise _truncated("GIF")
         if block == b";":  # trailer
-            break
+            if frames == 0:
+                raise ImageDecodeError("The GIF holds no frame. Save it again.")
+            return Outline((width, height))
         if block == b"!":  # extension: label, sub-blocks
             position = _skip_sub_blocks(data, position + 1)
         elif block == b",":  # image: place, palette, code size, sub-blocks
@@ -202,9 +208,7 @@ def walk_gif(data: bytes, limits: ImageLimits) -> Outline:
             frames += 1
             limits.check_frames(frames)
             position = _skip_sub_blocks(data, position + 10 + _gif_palette(flags))
-    if frames == 0:
-        raise ImageDecodeError("The GIF holds no frame. Save it again.")
-    return Outline((width, height))
+    raise _too_many_parts("GIF")
 
 
 def _gif_palette(flags: int) -> int:
@@ -232,7 +236,9 @@ def walk_webp(data: bytes, limits: ImageLimits) -> Outline:
     if len(data) < max(end, 30):
         raise _truncated("WebP")
     size, exif, frames, position = None, b"", 0, 12
-    while position + 8 <= end:
+    for _ in range(MAX_PARTS):
+        if position + 8 > end:
+            break
         kind = data[position : position + 4]
         length = int.from_bytes(data[position + 4 : position + 8], "little")
         body, position = position + 8, position + 8 + length + length % 2
@@ -246,6 +252,8 @@ def walk_webp(data: bytes, limits: ImageLimits) -> Outline:
             limits.check_frames(frames)
         elif kind == b"EXIF" and not exif:
             exif = data[body : body + length]
+    else:
+        raise _too_many_parts("WebP")
     if size is None:
         raise ImageDecodeError("The WebP holds no picture. Save it again.")
     return Outline(size, exif)
@@ -292,3 +300,7 @@ def walk_tiff(data: bytes, limits: ImageLimits) -> Outline:
 
 def _truncated(name: str) -> ImageDecodeError:
     return ImageDecodeError(f"The {name} file is cut short or damaged. Send the whole file.")
+
+
+def _too_many_parts(name: str) -> ImageDecodeError:
+    return ImageDecodeError(f"The {name} file has more than {MAX_PARTS} parts. Save it again.")
