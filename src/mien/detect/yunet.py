@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,7 +61,8 @@ class YuNet:
         rows, columns = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
         padded = np.zeros if (rows, columns) != (height, width) else np.empty
         blob = padded((1, 3, rows, columns), np.float32)
-        blob[0, :, :height, :width] = image[..., ::-1].transpose(2, 0, 1)
+        for channel, plane in enumerate(reversed(cv2.split(image))):  # RGB to BGR
+            blob[0, channel, :height, :width] = plane
         outputs = self._session.run({self._input: blob})
         score, box, points = self._decode(outputs, columns // 8)
         keep = keep_best(box, score, overlap=self._overlap)
