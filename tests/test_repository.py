@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -222,3 +223,17 @@ def test_no_addresses_of_package_indexes_and_no_paths_of_one_machine():
         if re.search(pattern, line)
     ]
     assert not found
+
+
+@pytest.mark.parametrize("file", READMES, ids=lambda file: file.name)
+def test_the_python_of_the_readme_runs(file, people, tmp_path, monkeypatch, capsys):
+    for photo in [*people["Barack Obama"], *people["Joe Biden"]]:
+        shutil.copy(photo, tmp_path / photo.name)
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks(file, "python")
+    exec(compile(block, file.name, "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    promised = re.findall(r"^ *print\(.*\)  # (.*)$", block, re.MULTILINE)
+    assert len(promised) == 2
+    assert set(promised) <= set(printed)
+    assert (tmp_path / "found.png").stat().st_size > 0
