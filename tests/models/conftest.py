@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import io
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -161,6 +163,7 @@ class Server:
     """One a request: send that many bytes, then drop the connection."""
     ignore_range: bool = False
     status: int = 0
+    delay_s: float = 0
     ranges: list[str | None] = field(default_factory=list)
     address: str = ""
 
@@ -175,6 +178,7 @@ def server() -> Iterator[Server]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.ranges.append(self.headers.get("Range"))
+            time.sleep(state.delay_s)
             data = state.files.get(self.path.lstrip("/"))
             if state.status or data is None:
                 self.send_error(state.status or 404)
@@ -189,7 +193,8 @@ def server() -> Iterator[Server]:
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             stop = state.break_after.pop(0) if state.break_after else len(data)
-            self.wfile.write(data[start : start + stop])
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(data[start : start + stop])
 
         def log_message(self, *args: object) -> None:
             pass

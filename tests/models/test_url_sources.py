@@ -99,6 +99,16 @@ def test_no_answer_at_all(kit, settings):
         store.path(store.card("tiny"))
 
 
+def test_a_server_that_sleeps(kit, settings, server, source, monkeypatch):
+    server.delay_s = 0.4
+    monkeypatch.setattr("mien.models.download._TIMEOUT", 0.1)
+    store = kit.store_with(settings, kit.card_of(source))
+    with pytest.raises(ModelUnavailable, match="ReadTimeout"):
+        store.path(store.card("tiny"))
+    server.delay_s = 0
+    assert store.path(store.card("tiny")).read_bytes() == DATA
+
+
 def test_the_next_source_is_tried(kit, settings, server, source):
     missing = UrlSource(server.url("gone.onnx"), source.sha256, source.size)
     store = kit.store_with(settings, kit.card_of(missing, source))

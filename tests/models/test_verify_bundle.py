@@ -13,7 +13,8 @@ from mien.errors import ChecksumMismatch, InvalidArgument, ModelUnavailable
 
 @pytest.fixture
 def store(kit, settings, published):
-    return kit.store_with(settings, published.card)
+    mirrored = settings.model_copy(update={"models_mirror": str(published.folder)})
+    return kit.store_with(mirrored, published.card)
 
 
 def states(store):
@@ -50,7 +51,7 @@ def test_verify_makes_a_damaged_converted_file_again(models, tmp_path):
     good = mine.path(card).read_bytes()
     assert [one.state for one in mine.inspect([card])] == ["ok"]
     mine.path(card).write_bytes(good[:-100] + bytes(100))
-    assert [one.state for one in mine.inspect([card])] == ["corrupt"]
+    assert [one.state for one in mine.verify([card])] == ["repaired"]
     assert mine.path(card).read_bytes() == good
 
 

@@ -74,7 +74,7 @@ class Choice:
             table = json.loads(data)
             timings = tuple(Timing(**row) for row in table["timings"])
             return cls(str(table["runtime"]), str(table["precision"]), timings)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a choice: {error}") from error
 
 

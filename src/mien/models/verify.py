@@ -13,7 +13,7 @@ from mien.models.convert import converter
 
 __all__ = ["State", "Verification", "inspect"]
 
-State = Literal["ok", "missing", "corrupt"]
+State = Literal["ok", "repaired", "missing", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Verification:
     Attributes:
         card: the model.
         state: ``ok``: as published, and the converted file is what the converter makes of it;
+            ``repaired``: the published file is, the converted one was not and has been replaced;
             ``missing``: not in the cache; ``corrupt``: it was another file and is deleted.
     """
 
@@ -33,7 +34,7 @@ class Verification:
 def inspect(card: ModelCard, source: Path | None, cache: Cache) -> Verification:
     """Hash a model's file in the cache again, and convert it again where it is converted.
 
-    What is not as it must be is deleted, so that the next use makes it anew.
+    A published file that is not as it must be is deleted, so that the next use fetches it anew.
 
     Args:
         card: the model.
@@ -55,8 +56,8 @@ def inspect(card: ModelCard, source: Path | None, cache: Cache) -> Verification:
         convert_in_child(card.converter, source, again)
         if sha256_of(again) == sha256_of(derived):
             return Verification(card, "ok")
-    derived.unlink(missing_ok=True)
-    return Verification(card, "corrupt")
+        cache.place(again, derived)
+    return Verification(card, "repaired")
 
 
 def _converted(card: ModelCard, source: Path, cache: Cache) -> Path | None:

@@ -1,8 +1,8 @@
 """Converters: from a published weight file to the bytes of an ONNX file.
 
-A card names its converter. A converter is a pure function of the published bytes: the same
-bytes give the same ONNX file on every machine, so the result can be cached by the hash of the
-source and the converter's version, and contracts never depend on it.
+A card names its converter. A converter is a pure function of the published bytes: no clock, no
+path, no chance. So the result is cached by the hash of the source and the converter's version,
+and no embedding contract depends on it.
 """
 
 from __future__ import annotations

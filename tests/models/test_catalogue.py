@@ -1,0 +1,199 @@
+"""Every card of the catalogue, and everything that a card may not say."""
+
+from __future__ import annotations
+
+import importlib.resources
+import importlib.util
+import re
+import sys
+
+import pytest
+
+from mien.errors import ConfigurationError
+from mien.models import catalogue
+from mien.models.card import ArchiveSource
+from mien.models.catalogue import load_catalogue, parse_card
+from mien.models.convert import CONVERTERS
+
+FOLDER = importlib.resources.files("mien.models.catalogue")
+FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".toml"))
+
+DETECTOR = """
+name = "tiny"
+task = "detect"
+title = "A tiny net"
+licence = "MIT"
+commercial = true
+origin = "https://models.example"
+paper = ""
+[inputs]
+input = [1, 3, 32, 32]
+[[sources]]
+kind = "url"
+url = "https://models.example/tiny.onnx"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+"""
+
+EMBEDDER = (
+    DETECTOR.replace('"detect"', '"embed"')
+    + """
+[embedder]
+template = "arcface112"
+size_hw = [112, 112]
+colour = "rgb"
+mean = [0, 0, 0]
+scale = 1
+dim = 128
+metric = "cosine"
+preprocessing = 1
+"""
+)
+
+CALIBRATION = """
+[calibration]
+weights = [1.0, 2.0, 3.0, -4.0]
+plain = [10.0, -3.0]
+norm_reference = 11.0
+norm_clip = [-0.4, 0.2]
+default_fmr = 1e-3
+impostor_pairs = 3000
+genuine_pairs = 600
+fmr_floor = 1e-3
+data = "LFW"
+[[calibration.points]]
+fmr = 1e-2
+logit = -1.0
+similarity = 0.3
+fnmr = 0.01
+[[calibration.points]]
+fmr = 1e-3
+logit = 0.0
+similarity = 0.4
+fnmr = 0.02
+[calibration.tail]
+start = -1.0
+rate = 1e-2
+shape = 0.0
+scale = 0.5
+[calibration.plain_tail]
+start = 0.3
+rate = 1e-2
+shape = -0.1
+scale = 0.1
+[calibration.fmr_by_group]
+men = 1e-3
+"""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_card(name):
+    card = parse_card(FOLDER.joinpath(name).read_text(encoding="utf-8"), file=name)
+    assert name == f"{card.task}-{card.name}.toml"
+    assert card.source_sha256 is None or re.fullmatch("[0-9a-f]{64}", card.source_sha256)
+    assert card.converter is None or card.converter in CONVERTERS
+    assert card.licence
+    assert card.origin.startswith("https://")
+    assert card.inputs
+    assert card.commercial or card.needs_acceptance
+    for source in card.sources:
+        assert isinstance(source, ArchiveSource) or source.url.startswith("https://")
+
+
+def test_the_catalogue_has_them_all():
+    assert len(load_catalogue()) >= len(FILES)
+    assert {"detect/yunet", "embed/sface"} <= set(load_catalogue())
+
+
+def test_the_tables_of_a_card():
+    card = parse_card(EMBEDDER + CALIBRATION, file="x.toml")
+    assert card.embedder is not None
+    assert card.embedder.size_hw == (112, 112)
+    assert card.embedder.mean == (0.0, 0.0, 0.0)
+    facts = card.calibration
+    assert facts is not None
+    assert [point.fmr for point in facts.points] == [1e-2, 1e-3]
+    assert facts.tail.scale == 0.5
+    assert facts.fmr_by_group == {"men": 1e-3}
+    assert facts.fmr_by_quality == {}
+    assert card.inputs == {"input": (1, 3, 32, 32)}
+    with pytest.raises(TypeError):
+        card.inputs["input"] = ()  # type: ignore[index]  # it must not be changed
+
+
+def test_a_url_without_a_hash():
+    card = parse_card(re.sub("sha256 = .*", "", DETECTOR), file="x.toml")
+    assert card.source_sha256 is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = ", "x.toml"),
+        ('nmae = "x"\n' + DETECTOR, "unknown key nmae"),
+        (DETECTOR + "mirror = 1\n", r"unknown key sources\[0\]\.mirror"),
+        (DETECTOR.replace('licence = "MIT"\n', ""), "licence is missing"),
+        (DETECTOR.replace("commercial = true", 'commercial = "yes"'), "commercial must be bool"),
+        (DETECTOR.replace('"detect"', '"detekt"'), "task must be one of"),
+        (DETECTOR.replace("[1, 3, 32, 32]", "[1, 3, 32.5, 32]"), r"inputs\.input\[2\] must be int"),
+        (DETECTOR.replace('kind = "url"', 'kind = "torrent"'), "kind"),
+        (DETECTOR.replace("0000", "xyz0"), "64 hexadecimal"),
+        (DETECTOR.replace('name = "tiny"', 'name = "a/b"'), "without a slash"),
+        ('precisions = ["bf16"]\n' + DETECTOR, "float32"),
+        (DETECTOR.replace('"detect"', '"embed"'), "embedder table"),
+        (EMBEDDER.replace('"embed"', '"detect"'), "embedder table"),
+        (EMBEDDER.replace("[112, 112]", "[112]"), "size_hw must have 2 entries"),
+        (EMBEDDER.replace("dim = 128", ""), "embedder.dim is missing"),
+        (EMBEDDER + CALIBRATION.replace("shape", "shap"), "unknown key calibration.tail.shap"),
+        (EMBEDDER + CALIBRATION.replace("weights", "wieghts"), "unknown key calibration.wieghts"),
+        (
+            DETECTOR + '[[sources]]\nkind = "url"\nurl = "u"\nsha256 = "' + "1" * 64 + '"',
+            "hashes differ",
+        ),
+        (re.sub(r"\[\[sources\]\].*", "", DETECTOR, flags=re.DOTALL), "sources is missing"),
+    ],
+)
+def test_what_a_card_may_not_say(text, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        parse_card(text, file="x.toml")
+    assert "x.toml" in caught.value.message
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Another package's catalogue, announced through the entry-point group."""
+    importlib.invalidate_caches()
+    folder = tmp_path / "extra_models"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Entry:
+        name, value = "extra", "extra_models"
+
+    def entry_points(*, group):
+        assert group == "mien.catalogues"
+        return [Entry()]
+
+    monkeypatch.setattr(catalogue.importlib.metadata, "entry_points", entry_points)
+    yield folder
+    sys.modules.pop("extra_models", None)
+    importlib.invalidate_caches()
+
+
+def test_another_package_adds_cards(package):
+    (package / "tiny.toml").write_text(DETECTOR)
+    assert load_catalogue()["detect/tiny"].title == "A tiny net"
+
+
+def test_another_package_may_not_replace_cards(package):
+    (package / "mine.toml").write_text(DETECTOR.replace('"tiny"', '"yunet"'))
+    with pytest.raises(ConfigurationError, match="Two model cards are called detect/yunet"):
+        load_catalogue()
+
+
+def test_a_package_that_is_announced_and_missing(package, monkeypatch):
+    (package / "__init__.py").unlink()
+    package.rmdir()
+    assert importlib.util.find_spec("extra_models") is None
+    with pytest.raises(ConfigurationError, match="extra_models"):
+        load_catalogue()
