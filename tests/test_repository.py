@@ -1,4 +1,4 @@
-"""The repository keeps its word: documentation names what there is, and all that it names is there."""
+"""Documentation names what there is, and all that it names is there; no stray addresses or paths."""
 
 from __future__ import annotations
 
