@@ -1,4 +1,4 @@
-"""Documentation names what there is, and all that it names is there; no stray addresses or paths."""
+"""Documentation names what there is, and all that it names is there; no stray addresses."""
 
 from __future__ import annotations
 
