@@ -83,6 +83,7 @@ bench-%: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py $(ARGS)
+	@set -e; for script in $(wildcard benchmarks/soak_*.py); do $(PYTHON) $$script; done
 
 docs: $(DEV_STAMP)
 	@$(PYTHON) -m pytest tests/test_repository.py
