@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import genpareto
 
@@ -16,6 +15,8 @@ __all__ = ["fit_logistic", "fit_tail"]
 Floats = NDArray[np.float64]
 
 FEWEST_EXCEEDANCES = 30
+NEWTON_STEPS = 100
+CONVERGED = 1e-7
 
 
 def fit_logistic(
@@ -30,20 +31,29 @@ def fit_logistic(
         penalty: ``(k,)``, added as ``penalty * w**2`` to the mean negative log-likelihood.
 
     Returns:
-        ``(k,)``.
+        ``(k,)``, found by Newton's method.
     """
-    sign = np.where(same, 1.0, -1.0)
-    share = weight / weight.sum()
+    target, share = same.astype(np.float64), weight / weight.sum()
+    sign = 2 * target - 1
 
-    def loss(w: Floats) -> tuple[float, Floats]:
-        margin = sign * (features @ w)
-        value = float(share @ np.logaddexp(0.0, -margin) + penalty @ w**2)
-        gradient = -features.T @ (share * sign * expit(-margin)) + 2 * penalty * w
-        return value, gradient
+    def loss(w: Floats) -> float:
+        return float(share @ np.logaddexp(0.0, -sign * (features @ w)) + penalty @ w**2)
 
-    start = np.zeros(features.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000})
-    return np.asarray(found.x, np.float64)
+    w = np.zeros(features.shape[1])
+    value = loss(w)
+    for _ in range(NEWTON_STEPS):
+        p = expit(features @ w)
+        gradient = features.T @ (share * (p - target)) + 2 * penalty * w
+        curvature = (features * (share * p * (1 - p))[:, None]).T @ features
+        curvature += np.diag(2 * penalty + 1e-12)
+        step = np.linalg.solve(curvature, gradient)
+        while loss(w - step) > value and np.abs(step).max() > CONVERGED:
+            step = step / 2
+        w = w - step
+        value = loss(w)
+        if np.abs(step).max() <= CONVERGED:
+            break
+    return w
 
 
 def fit_tail(impostor: Floats, rate: float) -> Tail:

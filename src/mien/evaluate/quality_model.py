@@ -18,6 +18,7 @@ __all__ = ["CalibrationOptions", "QualityModel", "cross_fit", "quality_edges"]
 Floats = NDArray[np.float64]
 
 PENALTIES = tuple(float(p) for p in 10.0 ** np.arange(-2.0, -6.1, -0.125))
+SLOPE_PENALTY = 1e-6  # keeps the slope finite where all pairs are told apart
 BIN_SHARES = (0.01, 0.05, 0.20, 0.50, 0.80)
 FEWEST_EXPECTED = 5  # false matches in a bin, for its rate to be held to the limit
 
@@ -97,7 +98,8 @@ def cross_fit(
     features = _features(comparisons, reference, options.norm_clip)
     importance = _importance(comparisons, dataset)
     chosen: tuple[float, Floats, float] | None = None
-    for penalty in PENALTIES:
+    known = np.isfinite(comparisons.norm).any()
+    for penalty in PENALTIES if known else PENALTIES[:1]:
         logit = _out_of_fold(comparisons, features, importance, penalty, options)
         ratio = _worst_ratio(comparisons, logit, options)
         if chosen is None or ratio <= options.max_fmr_ratio or ratio < chosen[2]:
@@ -139,7 +141,8 @@ def _importance(c: Comparisons, dataset: NDArray[np.intp]) -> Floats:
 
 
 def _fit(features: Floats, same: NDArray[np.bool_], importance: Floats, penalty: float) -> Floats:
-    return fit_logistic(features, same, importance, penalty * np.array([0.0, 1.0, 1.0, 0.0]))
+    shrink = np.array([SLOPE_PENALTY, penalty, penalty, 0.0])
+    return fit_logistic(features, same, importance, shrink)
 
 
 def _out_of_fold(
