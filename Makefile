@@ -82,7 +82,7 @@ bench-%: $(DEV_STAMP)
 	@$(PYTHON) benchmarks/bench_$*.py
 
 soak: $(DEV_STAMP)
-	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py $(ARGS)
+	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py $(ARGS)
 	@set -e; for script in $(wildcard benchmarks/soak_*.py); do $(PYTHON) $$script; done
 
 docs: $(DEV_STAMP)

@@ -1,8 +1,7 @@
 """Makes processes that enrol random faces until they are killed.
 
 ``python enrolling_process.py URL`` reads a seed a line and forks a child for each: it reports every
-write after its commit. Once the child is dead, ``end`` is printed. Used by test_crash.py and
-benchmarks/soak_gallery.py.
+write after its commit. Once the child is dead, ``end`` is printed. Used by test_crash.py.
 """
 
 import os

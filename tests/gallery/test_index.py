@@ -26,7 +26,7 @@ def index(request):
 
 def entries(ids, seed=0):
     ids = np.asarray(ids, np.int64)
-    return Entries(ids, unit_vectors(len(ids), DIM, seed=seed))
+    return Entries(ids, ids + 5000, unit_vectors(len(ids), DIM, seed=seed))
 
 
 def brute_force(truth, probes, k):
@@ -111,9 +111,35 @@ def test_what_was_given_is_not_kept_by_reference(index):
     assert index.search(1, probe, k=1).similarity[0, 0] == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("k", [1, 2, 5, 50, 300])
+@pytest.mark.parametrize("crowd", [2, 40, 400])
+def test_an_owner_is_found_once_by_the_nearest_entry(index, k, crowd):
+    """Even where one owner has nearly all of the entries, and the nearest ones."""
+    ids = np.arange(500, dtype=np.int64)
+    owners = np.where(ids < crowd, 7, 1000 + ids // 3)
+    vectors = unit_vectors(500, DIM, seed=3)
+    probes = unit_vectors(3, DIM, seed=4)
+    vectors[: crowd // 2] = probes[0] + 0.01 * vectors[: crowd // 2]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    index.rebuild(1, [Entries(ids[:250], owners[:250], vectors[:250])])
+    index.upsert(1, Entries(ids[250:], owners[250:], vectors[250:]))
+    found = index.search(1, probes, k=k)
+    for i, probe in enumerate(probes):
+        scores = vectors @ probe
+        best = {owner: float(scores[owners == owner].max()) for owner in set(owners.tolist())}
+        expected = sorted(best.values(), reverse=True)[:k]
+        there = found.ids[i, : len(expected)]
+        assert np.all(found.ids[i, len(expected) :] == -1)
+        assert len(set(owners[there].tolist())) == len(expected)
+        np.testing.assert_allclose(found.similarity[i, : len(expected)], expected, atol=1e-5)
+        np.testing.assert_allclose(scores[there], expected, atol=1e-5)
+
+
 def test_entries_must_agree_in_length():
     with pytest.raises(InvalidArgument):
-        Entries(np.array([1, 2]), unit_vectors(3, DIM))
+        Entries(np.array([1, 2]), np.array([1, 2]), unit_vectors(3, DIM))
+    with pytest.raises(InvalidArgument):
+        Entries(np.array([1, 2]), np.array([1]), unit_vectors(2, DIM))
 
 
 numbers = st.lists(st.integers(0, 30), min_size=1, max_size=12, unique=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import NotFound
+from mien.errors import GalleryUnavailable, NotFound
 from mien.gallery.index import Neighbours, VectorIndex
 from mien.gallery.model import Hit
 from mien.gallery.records import changes, groups, vectors
@@ -18,8 +18,6 @@ from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 
 __all__ = ["Searcher"]
-
-_MORE = 4  # how much further a search goes when it found too few distinct persons
 
 
 class Searcher:
@@ -43,26 +41,15 @@ class Searcher:
         if not k or not row.group.faces:
             return [[] for _ in probes]
         self._freshen(row)
-        # A person's best face hides the others: about k times the faces of a person are needed.
-        crowd = 1 if row.group.scoring == "mean" else row.group.faces / row.group.persons
-        fetch = min(math.ceil(1.5 * crowd * k) + 1, row.group.faces + 1)
-        hits: list[list[Hit]] = [[] for _ in probes]
-        open_probes = np.arange(len(probes))
-        while len(open_probes):
-            found = self._index.search(row.seq, probes[open_probes], k=fetch)
-            named = self._named(row, found)
-            for i, person_hits in zip(open_probes, named, strict=True):
-                hits[i] = person_hits[:k]
-            short = np.array([len(person_hits) < k for person_hits in named], bool)
-            open_probes = open_probes[short & (found.ids[:, -1] >= 0)]
-            fetch *= _MORE
-        return hits
+        return self._named(row, self._index.search(row.seq, probes, k=k))
 
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups that are loaded, at once."""
         for seq in group_seqs:
             if seq in self._versions:
-                self._catch_up(seq)
+                # The deletion is committed: if this fails, the next search does it.
+                with contextlib.suppress(GalleryUnavailable):
+                    self._catch_up(seq)
 
     def _freshen(self, row: GroupRow) -> None:
         seen = self._versions.get(row.seq)
@@ -112,24 +99,22 @@ class Searcher:
         self._index.rebuild(seq, ())
 
     def _named(self, row: GroupRow, found: Neighbours) -> list[list[Hit]]:
-        """Hits by person, each once, best first."""
+        """What was found, with names; entries that have just been deleted are left out."""
         wanted = np.unique(found.ids[found.ids >= 0]).tolist()
         by_person = row.group.scoring == "mean"
         owners_of = vectors.person_owners if by_person else vectors.face_owners
         with self._database.reading() as connection:
             owners = owners_of(connection, row, wanted)
-        named: list[list[Hit]] = []
-        for ids, similarity in zip(found.ids.tolist(), found.similarity.tolist(), strict=True):
-            best: dict[int, Hit] = {}
-            for number, score in zip(ids, similarity, strict=True):
-                owner = owners.get(number)
-                if owner is not None and owner.person_seq not in best:
-                    best[owner.person_seq] = Hit(
-                        owner.person,
-                        owner.person_id,
-                        owner.face_id,
-                        max(-1.0, min(1.0, score)),
-                        owner.norm,
-                    )
-            named.append(list(best.values()))
-        return named
+        return [
+            [
+                Hit(owner.person, owner.person_id, owner.face_id, _clipped(score), owner.norm)
+                for number, score in zip(ids, similarity, strict=True)
+                if (owner := owners.get(number)) is not None
+            ]
+            for ids, similarity in zip(found.ids.tolist(), found.similarity.tolist(), strict=True)
+        ]
+
+
+def _clipped(similarity: float) -> float:
+    """Float32 rounding must not make a similarity of more than 1."""
+    return max(-1.0, min(1.0, similarity))

@@ -15,9 +15,15 @@ from mien.gallery.index.protocol import Consistency, Entries, Neighbours
 __all__ = ["ExactIndex", "Kernel"]
 
 Kernel = Literal["auto", "blas", "faiss"]
+_Best = tuple[NDArray[np.int64], NDArray[np.float32]]  # ids and similarities of one probe
 
 _FIRST_CAPACITY = 64
-_FAISS_FROM = 50_000  # vectors; below, one BLAS call is as fast and needs no import of FAISS
+# BLAS spreads a product of more than this many numbers over threads, which spin while they wait:
+# on a busy machine that costs milliseconds. A few dozen faces stay below, and need no FAISS.
+_ONE_THREAD = 9_216
+_BLAS_PROBES = 4  # from so many probes on, one matrix product is cheaper than a pass for each,
+_BLAS_WORK = 20_000_000  # if there are at least so many multiplications
+_MORE = 4  # how much further to look when entries of too few owners were found
 _MAX_SCORES = 8_000_000  # at most 32 MB of similarities at a time
 
 
@@ -25,14 +31,15 @@ class ExactIndex:
     """Exact search in memory. Every write is visible to the next search.
 
     Args:
-        kernel: what computes the inner products. ``auto`` takes FAISS for a single probe in a
-            large group, where it needs no array of all similarities, and BLAS otherwise
-            (measured: docs/decisions/0007-vector-index.md).
+        kernel: what computes the inner products. ``auto`` takes BLAS for a tiny group and for
+            many probes in a large one, and FAISS otherwise, on the calling thread (measured:
+            docs/decisions/0007-vector-index.md).
 
     Example:
         >>> index = ExactIndex()
-        >>> index.upsert(1, Entries(np.array([7]), np.array([[1, 0]], np.float32)))
-        >>> index.search(1, np.array([[1, 0]], np.float32), k=1).ids.tolist()
+        >>> vector = np.array([[1, 0]], np.float32)
+        >>> index.upsert(1, Entries(np.array([7]), np.array([3]), vector))
+        >>> index.search(1, vector, k=1).ids.tolist()
         [[7]]
     """
 
@@ -73,11 +80,11 @@ class ExactIndex:
         if shelf is None or not len(probes) or k < 1:
             return Neighbours(found, similarity)
         turns = shelf.turns
-        rows = self._alive(shelf.view, probes, k)
+        best = self._best(shelf.view, probes, k)
         if turns % 2 or shelf.turns != turns:  # an entry was between its old and its new vector
             with self._lock:
-                rows = self._alive(shelf.view, probes, k)
-        for i, (ids, scores) in enumerate(rows):
+                best = self._best(shelf.view, probes, k)
+        for i, (ids, scores) in enumerate(best):
             found[i, : len(ids)] = ids
             similarity[i, : len(ids)] = scores
         return Neighbours(found, similarity)
@@ -92,38 +99,22 @@ class ExactIndex:
             else:
                 self._groups[group] = shelf
 
-    def _alive(
-        self, view: _View, probes: NDArray[np.float32], k: int
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Ids and similarities of at most k entries of each probe, without tombstones."""
-        fetch = min(view.count, k)
-        if not fetch:
+    def _best(self, view: _View, probes: NDArray[np.float32], k: int) -> list[_Best]:
+        if not view.count:
             return []
-        while True:
-            rows, scores = self._nearest(probes, view.vectors[: view.count], fetch)
-            ids = view.ids[rows]  # after the vectors were read: see _Shelf.remove
-            alive = ids >= 0
-            least = int(alive.sum(axis=1).min())
-            if least >= k or fetch == view.count:
-                break
-            fetch = min(view.count, fetch * 2 + (k - least))
-        kept = [np.flatnonzero(row)[:k] for row in alive]
-        return [(ids[i, keep], scores[i, keep]) for i, keep in enumerate(kept)]
-
-    def _nearest(
-        self, probes: NDArray[np.float32], vectors: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        large = len(probes) == 1 and len(vectors) >= _FAISS_FROM
-        if self._kernel == "faiss" or (self._kernel == "auto" and large):
-            return _nearest_faiss(probes, vectors, k)
-        return _nearest_blas(probes, vectors, k)
+        work = view.count * probes.size
+        suits_blas = work <= _ONE_THREAD or (len(probes) >= _BLAS_PROBES and work >= _BLAS_WORK)
+        if self._kernel == "blas" or (self._kernel == "auto" and suits_blas):
+            return _best_by_blas(view, probes, k)
+        return [_best_by_faiss(view, probe[None], k) for probe in probes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """What a search reads: the first ``count`` rows of two buffers."""
+    """What a search reads: the first ``count`` rows of three buffers."""
 
     ids: NDArray[np.int64]
+    owners: NDArray[np.int64]
     vectors: NDArray[np.float32]
     count: int
 
@@ -145,8 +136,9 @@ class _Shelf:
     @classmethod
     def of(cls, batches: list[Entries]) -> _Shelf:
         ids = np.concatenate([batch.ids for batch in batches])
+        owners = np.concatenate([batch.owners for batch in batches])
         vectors = np.concatenate([batch.vectors for batch in batches])
-        return cls(_View(ids, vectors, len(ids)))
+        return cls(_View(ids, owners, vectors, len(ids)))
 
     def put(self, entries: Entries) -> None:
         known = bool(len(self._rows(entries.ids)))
@@ -161,9 +153,10 @@ class _Shelf:
         if count > len(view.ids):
             view = _resized(view, slice(view.count), max(2 * len(view.ids), count))
         view.ids[view.count : count] = entries.ids
+        view.owners[view.count : count] = entries.owners
         view.vectors[view.count : count] = entries.vectors
         self.newest = max(self.newest, int(entries.ids.max()))
-        self.view = _View(view.ids, view.vectors, count)
+        self.view = _View(view.ids, view.owners, view.vectors, count)
 
     def remove(self, ids: NDArray[np.int64]) -> int:
         view, rows = self.view, self._rows(ids)
@@ -190,40 +183,66 @@ class _Shelf:
 def _resized(view: _View, keep: slice | NDArray[np.intp], capacity: int) -> _View:
     kept = view.ids[keep]
     ids = np.full(capacity, -1, np.int64)
+    owners = np.full(capacity, -1, np.int64)
     vectors = np.zeros((capacity, view.vectors.shape[1]), np.float32)
     ids[: len(kept)] = kept
+    owners[: len(kept)] = view.owners[keep]
     vectors[: len(kept)] = view.vectors[keep]
-    return _View(ids, vectors, len(kept))
+    return _View(ids, owners, vectors, len(kept))
 
 
-def _nearest_blas(
-    probes: NDArray[np.float32], vectors: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Rows and similarities of the k nearest, best first; in blocks of probes."""
-    n = len(vectors)
-    rows = np.empty((len(probes), k), np.int64)
-    scores = np.empty((len(probes), k), np.float32)
-    step = max(1, _MAX_SCORES // n)
+def _best_by_blas(view: _View, probes: NDArray[np.float32], k: int) -> list[_Best]:
+    """All inner products of a block of probes at a time, then the best of each probe."""
+    found = []
+    step = max(1, _MAX_SCORES // view.count)
     for start in range(0, len(probes), step):
-        block = slice(start, start + step)
-        similarity = probes[block] @ vectors.T
-        best = np.argpartition(similarity, n - k, axis=1)[:, n - k :]
-        order = np.argsort(-np.take_along_axis(similarity, best, axis=1), axis=1, kind="stable")
-        rows[block] = np.take_along_axis(best, order, axis=1)
-        scores[block] = np.take_along_axis(similarity, rows[block], axis=1)
-    return rows, scores
+        similarity = probes[start : start + step] @ view.vectors[: view.count].T
+        found += [_best_of_scores(view, scores, k) for scores in similarity]
+    return found
 
 
-def _nearest_faiss(
-    probes: NDArray[np.float32], vectors: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The same through FAISS, on the calling thread only."""
+def _best_of_scores(view: _View, scores: NDArray[np.float32], k: int) -> _Best:
+    n, fetch = len(scores), _first_fetch(k)
+    while fetch < n // 2:
+        rows = np.argpartition(scores, n - fetch)[n - fetch :]
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
+        best = _first_of_owners(view, rows, scores[rows], k)
+        if len(best[0]) == k:
+            return best
+        fetch *= _MORE
+    rows = np.argsort(-scores, kind="stable")
+    return _first_of_owners(view, rows, scores[rows], k)
+
+
+def _best_by_faiss(view: _View, probe: NDArray[np.float32], k: int) -> _Best:
+    """One pass over the vectors without an array of all inner products."""
     import faiss
 
+    vectors = view.vectors[: view.count]
+    fetch = min(_first_fetch(k), view.count)
     threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # of this thread: its parallel regions would only spin
+    faiss.omp_set_num_threads(1)  # of this thread: for one probe the others would only spin
     try:
-        scores, rows = faiss.knn(probes, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        scores, rows = faiss.knn(probe, vectors, fetch, metric=faiss.METRIC_INNER_PRODUCT)
     finally:
         faiss.omp_set_num_threads(threads)
-    return rows, scores
+    best = _first_of_owners(view, rows[0], scores[0], k)
+    if len(best[0]) == k or fetch == view.count:
+        return best
+    return _best_by_blas(view, probe, k)[0]
+
+
+def _first_fetch(k: int) -> int:
+    """Entries to look at first, so that k owners are among them as a rule."""
+    return _MORE * k + 16
+
+
+def _first_of_owners(
+    view: _View, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int
+) -> _Best:
+    """The best entry of each owner; rows come best first."""
+    ids = view.ids[rows]  # after the vectors were read: see _Shelf.remove
+    alive = np.flatnonzero(ids >= 0)
+    _, first = np.unique(view.owners[rows[alive]], return_index=True)
+    keep = alive[np.sort(first)[:k]]
+    return ids[keep], scores[keep]

@@ -22,18 +22,21 @@ class Entries:
     """Vectors and the numbers that they are found under.
 
     Attributes:
-        ids: ``(n,)`` int64, positive, without repetition.
+        ids: ``(n,)`` int64, not negative, without repetition.
+        owners: ``(n,)`` int64, whose each vector is.
         vectors: ``(n, d)`` float32, C-contiguous, unit length.
     """
 
     ids: NDArray[np.int64]
+    owners: NDArray[np.int64]
     vectors: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or self.ids.shape != (len(self.vectors),):
+        n = (len(self.vectors),)
+        if self.vectors.ndim != 2 or self.ids.shape != n or self.owners.shape != n:
             raise InvalidArgument(
-                f"Entries need ids (n,) and vectors (n, d), not {self.ids.shape} and "
-                f"{self.vectors.shape}."
+                f"Entries need ids (n,), owners (n,) and vectors (n, d), not {self.ids.shape}, "
+                f"{self.owners.shape} and {self.vectors.shape}."
             )
 
     def __len__(self) -> int:
@@ -42,7 +45,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """What a search found, most similar first.
+    """What a search found: the best entry of each owner, most similar first.
 
     Attributes:
         ids: ``(n, k)`` int64, -1 where there are fewer than k.
@@ -77,7 +80,7 @@ class VectorIndex(Protocol):
         k: int,
         consistency: Consistency = "read_your_writes",
     ) -> Neighbours:
-        """The k nearest of each probe, ``(n, d)`` float32."""
+        """The k nearest owners of each probe, ``(n, d)`` float32, by their nearest entry."""
         ...
 
     def rebuild(self, group: int, batches: Iterable[Entries]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from mien.gallery.index import Entries
 from mien.gallery.records.groups import GroupRow
@@ -24,7 +23,6 @@ _BATCH = 10_000  # rows of one batch of a rebuild
 class Owner:
     """Whose an entry of the index is."""
 
-    person_seq: int
     person: str
     person_id: str
     face_id: str | None
@@ -36,7 +34,6 @@ _OWNERS = (
         faces.c.seq,
         faces.c.id,
         faces.c.norm,
-        faces.c.person_seq,
         members.c.name,
         persons.c.id.label("person_id"),
     )
@@ -76,11 +73,11 @@ def person_entries(
     if not found:
         return
     of_faces = _entries([vector for batch in found for vector in batch], row)
-    ids, inverse = np.unique(of_faces.ids, return_inverse=True)
+    ids, inverse = np.unique(of_faces.owners, return_inverse=True)
     total = np.zeros((len(ids), of_faces.vectors.shape[1]))
     np.add.at(total, inverse, of_faces.vectors)
     length = np.linalg.norm(total, axis=1, keepdims=True)
-    yield Entries(ids, (total / np.maximum(length, 1e-12)).astype(np.float32))
+    yield Entries(ids, ids, (total / np.maximum(length, 1e-12)).astype(np.float32))
 
 
 def face_owners(
@@ -90,9 +87,7 @@ def face_owners(
     owners: dict[int, Owner] = {}
     for part in _parts(face_seqs):
         for found in connection.execute(_OWNERS, {"group_seq": row.seq, "seqs": part}):
-            owners[found.seq] = Owner(
-                found.person_seq, found.name, found.person_id, found.id, found.norm
-            )
+            owners[found.seq] = Owner(found.name, found.person_id, found.id, found.norm)
     return owners
 
 
@@ -104,7 +99,7 @@ def person_owners(
     for part in _parts(person_seqs):
         scope = {"group_seq": row.seq, "contract_seq": row.contract_seq, "seqs": part}
         for found in connection.execute(_MEAN_OWNERS, scope):
-            owners[found.seq] = Owner(found.seq, found.name, found.id, None, found.norm)
+            owners[found.seq] = Owner(found.name, found.id, None, found.norm)
     return owners
 
 
@@ -115,7 +110,7 @@ def _vectors(
     wanted: Sequence[int] | None,
 ) -> Iterator[Sequence[sa.Row[*tuple[Any, ...]]]]:
     query = (
-        sa.select(number.label("number"), faces.c.vector)
+        sa.select(faces.c.seq, faces.c.person_seq, faces.c.vector)
         .join(members, members.c.person_seq == faces.c.person_seq)
         .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
     )
@@ -130,9 +125,13 @@ def _vectors(
 
 
 def _entries(found: Sequence[sa.Row[*tuple[Any, ...]]], row: GroupRow) -> Entries:
-    ids: NDArray[np.int64] = np.fromiter((one.number for one in found), np.int64, len(found))
-    vectors = np.frombuffer(b"".join(one.vector for one in found), "<f4")
-    return Entries(ids, vectors.reshape(len(found), row.group.contract.dim).astype(np.float32))
+    seqs, persons_of, blobs = zip(*found, strict=True)
+    vectors = np.frombuffer(b"".join(blobs), "<f4")
+    return Entries(
+        np.array(seqs, np.int64),
+        np.array(persons_of, np.int64),
+        vectors.reshape(len(found), row.group.contract.dim).astype(np.float32),
+    )
 
 
 def _parts(seqs: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -1,0 +1,135 @@
+"""The gallery alone: search, freshness, durable writes and rebuilding, with random templates."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import Gallery
+from mien.gallery.index import Entries, ExactIndex
+from mien.testing.galleries import random_contract, unit_vectors
+from mien.types import Embeddings
+from report import Row, publish
+
+SIZES = (1_000, 10_000, 100_000)
+FACES_PER_PERSON = 10
+TOP = 10
+Task = Callable[[], object]
+
+
+def in_turn(tasks: dict[str, Task], *, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Median milliseconds of each task, measured one after the other in every round."""
+    spent: dict[str, list[float]] = {name: [] for name in tasks}
+    for task in tasks.values():
+        task()
+    for _ in range(rounds):
+        for name, task in tasks.items():
+            started = clock()
+            task()
+            spent[name].append((clock() - started) * 1e3)
+    return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def plain_numpy(vectors: NDArray[np.float32], probe: NDArray[np.float32]) -> object:
+    """The ten nearest faces (not persons) in three lines."""
+    scores = vectors @ probe[0]
+    rows = np.argpartition(scores, -TOP)[-TOP:]
+    return rows[np.argsort(-scores[rows])]
+
+
+def searches(gallery: Gallery, size: int, dim: int, rounds: int) -> list[Row]:
+    """Search in a group of ``size`` faces: the whole, and the two kernels of the index."""
+    contract, group = random_contract(dim), f"group-{size}-{dim}"
+    vectors = unit_vectors(size, dim)
+    gallery.create_group(group, contract=contract)
+    for start in range(0, size, FACES_PER_PERSON):
+        own = vectors[start : start + FACES_PER_PERSON]
+        face = Embeddings(own, np.full(len(own), 10, np.float32))
+        gallery.add_faces(group, f"p{start}", face, contract=contract, create_person=True)
+    kernels = {"blas": ExactIndex(kernel="blas"), "faiss": ExactIndex(kernel="faiss")}
+    ids = np.arange(size, dtype=np.int64)
+    for index in kernels.values():
+        index.rebuild(1, [Entries(ids, ids // FACES_PER_PERSON, vectors)])
+    probe, probes = unit_vectors(1, dim, seed=1), unit_vectors(16, dim, seed=2)
+    tasks: dict[str, Task] = {
+        "gallery": lambda: gallery.search(group, probe, k=TOP, contract=contract),
+        "numpy": lambda: plain_numpy(vectors, probe),
+        **{f"1-{n}": lambda i=i: i.search(1, probe, k=TOP) for n, i in kernels.items()},
+        **{f"16-{n}": lambda i=i: i.search(1, probes, k=TOP) for n, i in kernels.items()},
+    }
+    spent = in_turn(tasks, rounds=rounds, clock=time.process_time)
+    shape = f"{size:,} faces x {dim}"
+    return [
+        Row(f"Gallery.search, 1 probe, {shape}", spent["gallery"], spent["numpy"], "plain NumPy"),
+        Row(f"index, 1 probe, {shape}, BLAS", spent["1-blas"], spent["1-faiss"], "FAISS"),
+        Row(f"index, 16 probes, {shape}, BLAS", spent["16-blas"], spent["16-faiss"], "FAISS"),
+    ]
+
+
+def opening(url: str, size: int, dim: int) -> list[Row]:
+    """Open a gallery and search it for the first time, which loads the group."""
+    started = time.perf_counter()
+    with Gallery.open(url) as gallery:
+        opened = time.perf_counter()
+        probe, group = unit_vectors(1, dim), f"group-{size}-{dim}"
+        gallery.search(group, probe, contract=random_contract(dim))
+        searched = time.perf_counter()
+        row = gallery.group(group)
+        gallery.search(group, probe, contract=random_contract(dim))
+    assert row.faces == size
+    return [
+        Row(f"open, file with {size:,} faces", (opened - started) * 1e3, None, "", "ms"),
+        Row(f"first search, {size:,} x {dim}", (searched - opened) * 1e3, None, "", "ms"),
+    ]
+
+
+def writes(gallery: Gallery, folder: Path, rounds: int) -> list[Row]:
+    """One durable face a transaction, against a bare SQLite commit of the same bytes."""
+    contract = random_contract(128)
+    gallery.create_group("writes", contract=contract)
+    gallery.add_person("writes", "Ann")
+    face = Embeddings(unit_vectors(1), np.ones(1, np.float32))
+    bare = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    bare.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t (v BLOB)")
+    tasks: dict[str, Task] = {
+        "mien": lambda: gallery.add_faces("writes", "Ann", face, contract=contract),
+        "sqlite": lambda: bare.execute("INSERT INTO t VALUES (?)", (face.vector.tobytes(),)),
+        "version": lambda: [gallery.size("writes") for _ in range(100)],
+    }
+    spent = in_turn(tasks, rounds=rounds, clock=time.perf_counter)
+    bare.close()
+    version_us = spent["version"] * 10
+    return [
+        Row("add one face, durable", spent["mien"], spent["sqlite"], "bare SQLite commit", "ms"),
+        Row("freshness check of a search (finds the group too)", version_us, None, "", "us"),
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'gallery.db'}"
+        with Gallery.open(url) as gallery:
+            for dim in (128, 512):
+                for size in SIZES:
+                    rows += searches(gallery, size, dim, rounds)
+            rows += writes(gallery, Path(folder), max(rounds, 100))
+        for size in SIZES[1:]:
+            rows += opening(url, size, 128)
+    publish("gallery", rows)
+
+
+if __name__ == "__main__":
+    main()
