@@ -23,7 +23,7 @@ def loaders(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=str)}
 
 
-def loader(group: str, name: str) -> Any:
+def loader(group: str, name: str) -> Any:  # noqa: ANN401  # detectors and embedders alike
     """The loader that ``name`` is registered with.
 
     Raises:
