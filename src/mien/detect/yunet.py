@@ -50,7 +50,7 @@ class YuNet:
     @classmethod
     def load(cls, card: ModelCard, models: ModelStore) -> YuNet:
         """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card))
+        return cls(card, models.open(card, streams=models.settings.thread_budget))
 
     def detect(self, images: Sequence[RGB]) -> list[Faces]:
         """The faces of each image."""

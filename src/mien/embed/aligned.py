@@ -48,7 +48,7 @@ class AlignedNet:
     @classmethod
     def load(cls, card: ModelCard, models: ModelStore) -> AlignedNet:
         """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card))
+        return cls(card, models.open(card, streams=models.settings.thread_budget))
 
     def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
         """Templates of aligned RGB crops ``(n, H, W, 3)``.
