@@ -80,6 +80,7 @@ class Photos:
     ann: bytes
     bob: bytes
     blank: bytes
+    tiny: bytes
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ class House:
         service: Service = self.app.state.service
         return service
 
-    def key(self, application: str = "default", *, scopes: list[str] | None = None) -> dict[str, str]:
+    def key(
+        self, application: str = "default", *, scopes: list[str] | None = None
+    ) -> dict[str, str]:
         """Headers with a new key."""
         _, secret = self.gallery.create_key(application, scopes)
         return {"Authorization": f"Bearer {secret}"}
@@ -106,8 +109,8 @@ class House:
 
 @pytest.fixture(scope="session")
 def photos() -> Photos:
-    """Two people and a photo of nobody."""
-    return Photos(png(1), png(2), blank())
+    """Two people, nobody, and one pixel."""
+    return Photos(png(1), png(2), blank(), blank(1, 1))
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 
 import mien
@@ -56,8 +58,12 @@ def create_app(engine: Engine, gallery: Gallery, settings: Settings) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
+    app.state.methods = methods = defaultdict[str, set[str]](set)
     for router in (*routers(), pages.router):
         app.include_router(router)
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                methods[route.path] |= route.methods
     app.mount("/static", StaticFiles(directory=dashboard.STATIC), name="static")
     app.add_middleware(Edge, metrics=service.metrics, linger_bytes=settings.max_request_bytes)
     return app

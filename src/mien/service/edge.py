@@ -63,12 +63,13 @@ class Edge:
             await self._app(scope, exchange.receive, exchange.send)
         except Exception as error:  # the last net: nothing may leak
             log_unexpected(error, request_id=request_id)
+            self._metrics.errors.labels(InternalError.code).inc()
             if exchange.status == 0:
                 answer = answer_error(InternalError(), request_id=request_id)
                 await answer(scope, exchange.receive, exchange.send)
         finally:
             seconds = time.monotonic() - started
-            route = getattr(scope.get("route"), "path", None) or "unmatched"
+            route = _template(scope)
             self._metrics.observe(
                 method=scope["method"], route=route, status=exchange.status, seconds=seconds
             )
@@ -134,6 +135,14 @@ class _Exchange:
                     thrown_away += len((await self.receive()).get("body", b""))
         except TimeoutError:
             return
+
+
+def _template(scope: Scope) -> str:
+    """The route's template, never the path itself: paths hold people's names."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return "/static" if scope["path"].startswith("/static/") else "unmatched"
+    return str(path)
 
 
 def _request_id(given: str | None) -> str:

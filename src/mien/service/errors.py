@@ -185,21 +185,30 @@ async def _on_mien_error(request: Request, error: Exception) -> Response:
         raise error
     if status_of(error.code) >= 500 and not isinstance(error, Overloaded):
         logger.warning("request %s failed: %s", request_id, error.code)
-    return answer_error(error, request_id=request_id)
+    return _answer(request, error)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):  # pragma: no cover
         raise error
-    return answer_error(invalid(error.errors()), request_id=request.state.request_id)
+    return _answer(request, invalid(error.errors()))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover
         raise error
-    return answer_error(
-        _from_status(error.status_code), request_id=request.state.request_id, headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    methods = request.app.state.methods.get(getattr(request.scope.get("route"), "path", ""))
+    if error.status_code == 405 and methods:
+        headers["Allow"] = ", ".join(sorted(methods))
+    return _answer(request, _from_status(error.status_code), headers)
+
+
+def _answer(
+    request: Request, error: MienError, headers: Mapping[str, str] | None = None
+) -> Response:
+    request.app.state.service.metrics.errors.labels(error.code).inc()
+    return answer_error(error, request_id=request.state.request_id, headers=headers)
 
 
 def _from_status(status: int) -> MienError:

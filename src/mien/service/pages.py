@@ -54,7 +54,7 @@ async def docs() -> Response:
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> Response:
     """The description of the API, OpenAPI 3.1."""
-    return Answer(request.app.openapi())
+    return Answer(await asyncio.to_thread(request.app.openapi))
 
 
 @router.get("/healthz", tags=["system"], response_model=Health)

@@ -61,22 +61,29 @@ function compare() {
 function comparison(found, score) {
   const verdict = el("p", { className: `verdict ${found.match ? "yes" : "no"}` },
     say(found.match ? "same" : "different"));
-  const needle = found.decided_on === "confidence" ? found.threshold : null;
-  const meter = el("meter", { min: 0, max: 1, value: Math.max(0, score) });
-  meter.setAttribute("aria-label", say(found.confidence === null ? "similarity" : "confidence"));
   const facts = [];
   if (found.confidence !== null) facts.push([say("confidence"), percent(found.confidence)]);
   facts.push([say("similarity"), found.similarity.toFixed(3)]);
   facts.push([say("threshold"), `${found.threshold.toFixed(3)} ${say("on", found.decided_on)}`]);
   if (found.fmr !== null) facts.push([say("fmr"), String(found.fmr)]);
-  const gauge = el("div", { className: "gauge" }, meter);
-  if (needle !== null) {
-    const mark = el("span", { className: "needle" });
-    mark.style.left = `${100 * needle}%`;
-    gauge.append(mark);
-  }
-  return [verdict, gauge, el("dl", { className: "facts" },
+  return [verdict, gauge(found, score), el("dl", { className: "facts" },
     ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))];
+}
+
+// A bar from 0 to 1 with a mark at the threshold, where that is a confidence too.
+function gauge(found, score) {
+  const fill = el("span", { className: "fill" });
+  fill.style.width = `${100 * Math.min(1, Math.max(0, score))}%`;
+  const bar = el("div", { className: "gauge", role: "meter" }, fill);
+  const facts = { valuemin: 0, valuemax: 1, valuenow: score.toFixed(3),
+    label: say(found.confidence === null ? "similarity" : "confidence") };
+  for (const [name, value] of Object.entries(facts)) bar.setAttribute(`aria-${name}`, value);
+  if (found.decided_on === "confidence") {
+    const mark = el("span", { className: "needle" });
+    mark.style.left = `${100 * found.threshold}%`;
+    bar.append(mark);
+  }
+  return bar;
 }
 
 const identifyDrop = new Drop(find("#identify .drop"), identify);
