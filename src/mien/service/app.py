@@ -63,7 +63,7 @@ def create_app(engine: Engine, gallery: Gallery, settings: Settings) -> FastAPI:
         app.include_router(router)
         for route in router.routes:
             if isinstance(route, APIRoute):
-                methods[route.path] |= route.methods
+                methods[route.path] |= route.methods or set()
     app.mount("/static", StaticFiles(directory=dashboard.STATIC), name="static")
     app.add_middleware(Edge, metrics=service.metrics, linger_bytes=settings.max_request_bytes)
     return app

@@ -6,7 +6,6 @@ out is bytes, never a string, so nothing that a client writes can be taken for a
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import re
@@ -137,8 +136,8 @@ def _from_base64(text: object) -> bytes:
             "URLs are not fetched: send the photo itself as multipart, raw bytes or base64."
         )
     try:
-        return base64.b64decode("".join(text.split()).encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:  # binascii.Error, or characters beyond ASCII
         raise ImageDecodeError(
             "The photo is not valid base64. Paths on the server are not read: send the photo "
             "itself."
