@@ -17,11 +17,12 @@ Floats = NDArray[np.float64]
 SIZE = 360
 MARGIN = 48
 MOST_POINTS = 500
+BASES = (0.0, 0.5, 0.8, 0.9, 0.95)  # where the axis of the true-accept rate may begin
 RATES = (1e-4, 1e-3, 1e-2, 0.1, 0.5)
 
 
 def roc_svg(curve: Roc, *, fmr_floor: float) -> str:
-    """True-accept rate over the false-match rate (logarithmic).
+    """True-accept rate, from a round number below the lowest, over the false-match rate.
 
     The part below ``fmr_floor`` = 3 / impostor pairs is drawn grey: the pairs do not support it.
     """
@@ -31,12 +32,13 @@ def roc_svg(curve: Roc, *, fmr_floor: float) -> str:
     first = float(curve.tar[~shown].max(initial=0.0))
     x = np.concatenate([[lowest], curve.fmr[shown]])
     y = np.concatenate([[first], curve.tar[shown]])
+    base = max(low for low in BASES if low <= y.min())
     return _plot(
         "ROC",
         ("false-match rate", "true-accept rate"),
         (x, y),
-        (lambda v: np.log10(v / lowest) / np.log10(1 / lowest), lambda v: v),
-        (ticks, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (lambda v: np.log10(v / lowest) / np.log10(1 / lowest), lambda v: (v - base) / (1 - base)),
+        (ticks, np.linspace(base, 1, 6).tolist()),
         fmr_floor,
     )
 
