@@ -6,10 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from mien.models.samples import sample_photos
-
 from mien import config
 from mien.models import ModelStore
+from mien.models.samples import sample_photos
 from peers import face_recognition_python
 from report import REPOSITORY, Row, publish
 from worker import Worker, in_turn

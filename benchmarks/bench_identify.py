@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mien.models.samples import sample_photos
 
 from mien import Engine, Gallery, config
+from mien.models.samples import sample_photos
 from mien.types import Embeddings
 from report import Row, publish
 

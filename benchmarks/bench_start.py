@@ -6,10 +6,9 @@ import statistics
 import subprocess
 import sys
 
-from mien.models.samples import sample_photos
-
 from mien import config
 from mien.models import ModelStore
+from mien.models.samples import sample_photos
 from report import Row, publish
 
 CLOCK = "import time; t = time.process_time(); {}; print((time.process_time() - t) * 1e3)"

@@ -9,9 +9,9 @@
     ├── ConfigurationError           configuration           settings that cannot be used
     ├── ImageError                   image
     │   ├── ImageNotFound            image_not_found         no such file
-    │   ├── ImageDecodeError         image_decode            empty, truncated, corrupt, or no image at all
-    │   ├── UnsupportedImage         image_unsupported       a format, mode or array that is not accepted
-    │   ├── ImageTooLarge            image_too_large         more bytes, pixels or frames than the limits
+    │   ├── ImageDecodeError         image_decode            empty, truncated, corrupt, or no image
+    │   ├── UnsupportedImage         image_unsupported       a format or array that is not accepted
+    │   ├── ImageTooLarge            image_too_large         more bytes, pixels, frames than allowed
     │   └── ImageTooSmall            image_too_small         a side below the limit
     ├── FaceError                    face
     │   ├── NoFaceFound              no_face
@@ -27,7 +27,7 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
-    │   └── GalleryUnavailable       gallery_unavailable     database locked, read-only, full, damaged or newer
+    │   └── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged or newer
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this

@@ -97,7 +97,9 @@ class Face(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """``{"box": [x0, y0, x1, y1], "score", "landmarks": [[x, y] x 5] or None}``."""
-        points = None if self.landmarks is None else np.round(self.landmarks, 2).tolist()
+        points = None
+        if self.landmarks is not None:
+            points = np.round(self.landmarks.astype(np.float64), 2).tolist()
         return {
             "box": self.box.to_list(),
             "score": round(float(self.score), 4),

@@ -195,7 +195,8 @@ def _candidates(
     similarity = np.array([hit.similarity for hit in hits], np.float64)
     confidence = None
     if calibration is not None:
-        confidence = calibration.confidence(similarity, norm, np.array([hit.norm for hit in hits], np.float64))
+        norms = np.array([hit.norm for hit in hits], np.float64)  # None becomes NaN
+        confidence = calibration.confidence(similarity, norm, norms)
     passed = decision.passes(similarity, confidence)
     order = np.argsort(-(similarity if confidence is None else confidence), kind="stable")
     return tuple(
