@@ -27,7 +27,7 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
-    │   └── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged or newer
+    │   └── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this
