@@ -141,7 +141,7 @@ class Engine:
         detection = self._detect(photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
-        embeddings = self._embed(photo, detection.faces)
+        embeddings = self.embed(photo, detection.faces)
         return Representation(detection, embeddings, self.embedder.contract)
 
     def _detect(self, photo: Photo) -> Detection:
@@ -151,8 +151,18 @@ class Engine:
         faces = found.scaled(*scale, size_hw=(photo.height, photo.width))
         return Detection(photo.width, photo.height, faces, self.detector.name, pixels)
 
-    def _embed(self, photo: Photo, faces: Faces) -> Embeddings:
-        embedder = self.embedder
+    def embed(self, image: ImageInput, faces: Faces) -> Embeddings:
+        """The embeddings of faces that were detected in ``image``, in their order.
+
+        Args:
+            image: the photo.
+            faces: with landmarks, in the photo's pixels.
+
+        Raises:
+            ImageError: the image cannot be used.
+            ModelError: the recognition model cannot be had or run.
+        """
+        photo, embedder = self.photo(image), self.embedder
         if not len(faces):
             height, width = embedder.size_hw
             return embedder.embed(np.zeros((0, height, width, 3), np.uint8))

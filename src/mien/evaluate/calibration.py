@@ -46,7 +46,7 @@ def calibrate(
     """Fit and measure a calibration of the engine's recognition model.
 
     Args:
-        engine: detects and embeds; the largest face of each photo counts.
+        engine: detects and embeds; the face of each photo's subject counts.
         faces_csv: columns ``path,id`` and optionally ``fold`` (nobody may be in two; folds are
             dealt out to two halves; without it people are, at random), ``set`` (sets have equal
             weight in the fit) and ``group`` (a demographic label, for the breakdown).

@@ -40,7 +40,7 @@ class PairList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceList:
-    """Photos of known people, one face each (the largest).
+    """Photos of known people, one face each (the subject's).
 
     Attributes:
         names: the photos, as the list spells them.

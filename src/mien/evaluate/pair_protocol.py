@@ -98,7 +98,7 @@ def pairs(
     """Run the pair protocol on a list of photos.
 
     Args:
-        engine: detects and embeds; the largest face of each photo counts.
+        engine: detects and embeds; the face of each photo's subject counts.
         pairs_csv: columns ``a,b,same`` (0 or 1) and optionally ``fold``.
         root: the folder that the list's paths are relative to.
         score: ``confidence`` or ``similarity``; None: confidence where the recognition model has

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,16 @@ from mien.engine import Engine
 from mien.errors import ImageError
 from mien.evaluate.lists import check_files
 from mien.models.progress import Progress, silent
-from mien.results import Representation
+from mien.types import Embeddings, Faces
 
-__all__ = ["Templates", "embed_files"]
+__all__ = ["Templates", "embed_files", "subject"]
 
 BATCH = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Templates:
-    """The largest face of every photo.
+    """The subject's face of every photo (see :func:`subject`).
 
     Attributes:
         vector: ``(n, d)`` float32; zeros where no face was found.
@@ -45,7 +46,7 @@ class Templates:
 def embed_files(
     engine: Engine, names: Sequence[str], root: str | Path, *, progress: Progress = silent
 ) -> Templates:
-    """Embed the largest face of each file once.
+    """Embed the subject's face of each file once.
 
     A photo that cannot be decoded counts as one without a face: a failure to acquire.
 
@@ -61,25 +62,41 @@ def embed_files(
     found = np.zeros(len(paths), np.bool_)
     started = time.process_time()
     for start in range(0, len(paths), BATCH):
-        batch = _represent(engine, paths[start : start + BATCH])
+        batch = engine.map(partial(_embed_subject, engine), paths[start : start + BATCH])
         for index, one in enumerate(batch, start):
-            if one is not None and len(one.embeddings):
-                vector[index], norm[index] = one.embeddings.vector[0], one.embeddings.norm[0]
+            if one is not None:
+                vector[index], norm[index] = one.vector[0], one.norm[0]
                 found[index] = True
         progress("Embedding photos", min(start + BATCH, len(paths)), len(paths))
     spent = time.process_time() - started
     return Templates(vector, norm, found, 1000 * spent / max(1, len(paths)))
 
 
-def _represent(engine: Engine, paths: Sequence[Path]) -> list[Representation | None]:
-    try:
-        return list(engine.represent_batch(paths, max_faces=1))
-    except ImageError:
-        return [_represent_one(engine, path) for path in paths]
+def subject(faces: Faces, *, width: int, height: int) -> int:
+    """Which face a labelled photo is about: large and near the middle, not a passer-by.
+
+    Maximises ``area - 2 * distance ** 2``, distances from the photo's centre in pixels: the rule
+    of InsightFace's evaluation scripts. Evaluation sets centre the person that they name, and in
+    some photos somebody at the border is larger.
+
+    Args:
+        faces: at least one.
+        width, height: of the photo, pixels.
+    """
+    box = faces.box_xyxy.astype(np.float64)
+    side = box[:, 2:] - box[:, :2]
+    away = (box[:, :2] + box[:, 2:]) / 2 - np.array([width, height]) / 2
+    return int(np.argmax(side.prod(axis=1) - 2 * (away**2).sum(axis=1)))
 
 
-def _represent_one(engine: Engine, path: Path) -> Representation | None:
+def _embed_subject(engine: Engine, path: Path) -> Embeddings | None:
+    """The subject's embedding, or None: a failure to acquire."""
     try:
-        return engine.represent(path, max_faces=1)
+        photo = engine.photo(path)
+        found = engine.detect(photo)
+        if not len(found):
+            return None
+        chosen = subject(found.faces, width=found.width, height=found.height)
+        return engine.embed(photo, found.faces.take([chosen]))
     except ImageError:
         return None
