@@ -19,7 +19,7 @@ ROUNDS = 25
 
 
 def fill(gallery: Gallery, group: str, engine: Engine, size: int) -> None:
-    """Random unit templates, ten faces a person."""
+    """Random unit templates, a thousand faces a person."""
     rng = np.random.default_rng(0)
     contract = engine.embedder.contract
     gallery.create_group(group, contract=contract)

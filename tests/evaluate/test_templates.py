@@ -32,12 +32,12 @@ def test_the_subject_is_large_and_central(boxes, expected):
 def test_files_are_embedded_by_their_subject(tmp_path):
     from PIL import Image
 
-    both = drawn_photo([(1, 150, 40, 100), (2, 80, 70, 80)], (250, 250))
+    both = drawn_photo([(1, 160, 5, 85), (2, 70, 80, 80)], (250, 250))
     Image.fromarray(both).save(tmp_path / "both.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
     with mock_engine() as engine:
         found = embed_files(engine, ["both.png", "broken.png"], tmp_path)
-        alone = engine.represent(open_photo(drawn_photo([(2, 80, 70, 80)], (250, 250))))
+        alone = engine.represent(open_photo(drawn_photo([(2, 70, 80, 80)], (250, 250))))
     assert found.found.tolist() == [True, False]
     assert float(found.vector[0] @ alone.embeddings.vector[0]) > 0.99
     assert np.isnan(found.norm[1])

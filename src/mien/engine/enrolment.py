@@ -151,7 +151,6 @@ def _store(
     if isinstance(prepared, Rejection):
         return PhotoOutcome(photo, None, prepared)
     found = prepared.found
-    gallery.ensure_person(group, photo.person)
     try:
         stored = gallery.add_faces(
             group,
@@ -160,6 +159,7 @@ def _store(
             contract=found.contract,
             source_sha256=prepared.sha256,
             boxes=[found.detection[0].box],
+            create_person=True,
         )
     except AlreadyExists:
         rejection = Rejection(photo.name, ("duplicate",), "This photo is enrolled already.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import EmbeddingMismatch, InvalidArgument, NoFaceFound, NotFound
+from mien.errors import InvalidArgument, NoFaceFound, NotFound
 from mien.image import ImageInput
 from mien.match import decision as decisions
 from mien.match import metrics
@@ -164,11 +164,7 @@ def verify(
 def _templates(engine: Engine, gallery: Gallery, group: str, person: str) -> Embeddings:
     """What a person of the group is compared by: every face, or their mean (group's scoring)."""
     pinned = gallery.group(group)
-    if pinned.contract != engine.embedder.contract:
-        raise EmbeddingMismatch(
-            f"Group {group!r} holds embeddings of {pinned.contract.model!r}, not of "
-            f"{engine.embedder.name!r} (or of another version of it)."
-        )
+    gallery.check_contract(pinned, engine.embedder.contract)
     _, enrolled = gallery.embeddings(group, person)
     if not len(enrolled):
         raise NotFound(f"No face of {person!r} is enrolled in group {group!r}: enrol a photo.")
