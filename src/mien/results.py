@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from mien.errors import InvalidArgument
-from mien.types import RGB, Box, EmbeddingContract, Embeddings, Face, Faces, Result
+from mien.types import RGB, EmbeddingContract, Embeddings, Face, Faces, Result
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -99,7 +97,7 @@ class Detection(Result, Drawable):
     def labelled_faces(self) -> list[tuple[Face, str]]:
         """The faces with their scores."""
         scale = self._image_scale()
-        return [(_scaled(face, scale), f"{face.score:.2f}") for face in self.faces]
+        return [(face.scaled(scale), f"{face.score:.2f}") for face in self.faces]
 
     def _image_scale(self) -> float:
         return 1.0 if self.image is None else self.image.shape[1] / self.width
@@ -248,7 +246,7 @@ class Comparison(Result):
         score = self.similarity if self.confidence is None else self.confidence
         label = f"{'match' if self.match else 'no match'} {score:.2f}"
         pictures = [
-            draw_faces(image, [(_scaled(face, image.shape[1] / width), label)])
+            draw_faces(image, [(face.scaled(image.shape[1] / width), label)])
             for image, width, face in zip(
                 self.images, self.image_widths, (self.face_a, self.face_b), strict=True
             )
@@ -377,7 +375,7 @@ class Identification(Result, Drawable):
                 best = matches.candidates[0]
                 score = best.similarity if best.confidence is None else best.confidence
                 label = f"{best.person} {score:.2f}"
-            labelled.append((_scaled(matches.face, scale), label))
+            labelled.append((matches.face.scaled(scale), label))
         return labelled
 
     def to_dict(self) -> dict[str, Any]:
@@ -454,11 +452,3 @@ class Enrolment(Result):
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 6)
-
-
-def _scaled(face: Face, scale: float) -> Face:
-    if scale == 1.0:
-        return face
-    box = Box(*(v * scale for v in dataclasses.astuple(face.box)))
-    points = None if face.landmarks is None else (face.landmarks * scale).astype(np.float32)
-    return Face(box, face.score, points)

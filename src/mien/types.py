@@ -95,6 +95,14 @@ class Face(Result):
     score: float
     landmarks: NDArray[np.float32] | None = None
 
+    def scaled(self, by: float) -> Face:
+        """The face in an image that is ``by`` times as large."""
+        if by == 1:
+            return self
+        box = Box(self.box.x0 * by, self.box.y0 * by, self.box.x1 * by, self.box.y1 * by)
+        points = None if self.landmarks is None else self.landmarks * np.float32(by)
+        return Face(box, self.score, points)
+
     def to_dict(self) -> dict[str, Any]:
         """``{"box": [x0, y0, x1, y1], "score", "landmarks": [[x, y] x 5] or None}``."""
         points = None

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mien import detect, embed
-from mien.align import warp
 from mien.errors import InvalidArgument
 from mien.image import open_photo
 from mien.models import ModelStore
+from mien.types import Box, Face
 
 
 @pytest.fixture(scope="module", params=["onnxruntime", "openvino"])
@@ -35,8 +35,7 @@ def test_embeddings_agree_with_opencv(people, at_float32, sface):
             row = np.concatenate([face.box.to_list(), face.landmarks.ravel(), [face.score]])
             bgr = np.ascontiguousarray(image[..., ::-1])
             expected = reference.feature(reference.alignCrop(bgr, row.astype(np.float32)))[0]
-            crop = warp(image, face.landmarks, sface.template, sface.size_hw)
-            mine = sface.embed(crop[None])
+            mine = sface.embed(sface.crop(image, face)[None])
             cosine = float(mine.vector[0] @ expected / np.linalg.norm(expected))
             assert cosine >= 0.9999, path.name
             assert mine.norm[0] == pytest.approx(np.linalg.norm(expected), rel=1e-3)
@@ -69,6 +68,12 @@ def test_no_crop_gives_no_embedding(sface):
 def test_refuses_other_crops(sface, crops):
     with pytest.raises(InvalidArgument, match="112"):
         sface.embed(crops)
+
+
+def test_a_face_without_landmarks_is_not_aligned_silently(sface):
+    face = Face(Box(0, 0, 50, 50), 0.9)
+    with pytest.raises(InvalidArgument, match="landmarks"):
+        sface.crop(np.zeros((60, 60, 3), np.uint8), face)
 
 
 def test_the_contract_pins_the_published_file(at_float32, sface):

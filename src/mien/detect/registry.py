@@ -20,10 +20,13 @@ def names() -> list[str]:
 def create(name: str, models: ModelStore, *, scales: MultiScaleOptions | None = None) -> Detector:
     """The detector ``name``, loaded, looking at several scales.
 
+    A detector's attribute ``scales`` says which suit it; None: it sees all scales by itself.
+
     Raises:
         UnknownModel: no detector of that name.
         ModelError: its weights cannot be had or run.
     """
     card = models.card(name, "detect")
     detector: Detector = loader(GROUP, card.name)(card, models)
-    return MultiScale(detector, scales)
+    own: MultiScaleOptions | None = getattr(detector, "scales", MultiScaleOptions())
+    return detector if own is None else MultiScale(detector, scales or own)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.align import template
+from mien.align import template, warp
 from mien.errors import InvalidArgument
 from mien.models import ModelCard, ModelStore, Session
-from mien.types import EmbeddingContract, Embeddings
+from mien.types import RGB, EmbeddingContract, Embeddings, Face
 
 __all__ = ["AlignedNet"]
 
@@ -38,7 +38,7 @@ class AlignedNet:
         self.contract = EmbeddingContract(
             card.name, card.source_sha256, facts.preprocessing, facts.dim
         )
-        self.template = template(facts.template)
+        self._template = template(facts.template)
         self.size_hw = facts.size_hw
         self.metric = facts.metric
         self._facts = facts
@@ -49,6 +49,19 @@ class AlignedNet:
     def load(cls, card: ModelCard, models: ModelStore) -> AlignedNet:
         """Fetch the weights, if need be, and open them."""
         return cls(card, models.open(card, streams=models.settings.thread_budget))
+
+    def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
+        """The face brought to the card's template by its five landmarks.
+
+        Raises:
+            InvalidArgument: the face has no landmarks, or they coincide.
+        """
+        if face.landmarks is None:
+            raise InvalidArgument(
+                f"{self.name} aligns by five landmarks, and this face has none: "
+                "choose a detector that gives them."
+            )
+        return warp(image, face.landmarks, self._template, self.size_hw)
 
     def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
         """Templates of aligned RGB crops ``(n, H, W, 3)``.

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.types import EmbeddingContract, Embeddings, Metric
+from mien.types import RGB, EmbeddingContract, Embeddings, Face, Metric
 
 __all__ = ["Embedder"]
 
@@ -19,16 +19,22 @@ class Embedder(Protocol):
     Attributes:
         name: card name.
         contract: what its embeddings may be compared with.
-        template: ``(5, 2)`` float32, where the five landmarks lie in a crop.
         size_hw: height and width of a crop, pixels.
         metric: the model's own metric.
     """
 
     name: str
     contract: EmbeddingContract
-    template: NDArray[np.float32]
     size_hw: tuple[int, int]
     metric: Metric
+
+    def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
+        """The part of ``image`` that the net wants: RGB ``uint8`` ``(H, W, 3)``, aligned.
+
+        Raises:
+            InvalidArgument: the face has no landmarks, or they coincide, where the net needs them.
+        """
+        ...
 
     def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
         """Templates of ``crops``: RGB ``uint8``, ``(n, H, W, 3)`` with H, W = ``size_hw``."""

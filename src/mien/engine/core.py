@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien import config
-from mien.align import warp
 from mien.detect import Detector
 from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
@@ -172,18 +172,14 @@ class Engine:
             np.concatenate([part.norm for part in parts]),
         )
 
-    def _crop(self, photo: Photo, face: Face) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def _crop(self, photo: Photo, face: Face) -> NDArray[np.uint8]:
         """The aligned crop, from the full-size photo where a smaller decode would cost detail."""
         embedder = self.embedder
-        if face.landmarks is None:
-            raise TypeError(f"The detector {self.detector.name} gave a face without landmarks.")
         pixels = photo.scaled(DETECTION_SIDE)
         scale = pixels.shape[1] / photo.width
         if scale < 1 and face.box.width * scale < embedder.size_hw[1]:
-            pixels = photo.pixels()
-            scale = 1.0
-        landmarks = (face.landmarks * scale).astype(np.float32)
-        return warp(pixels, landmarks, embedder.template, embedder.size_hw)
+            pixels, scale = photo.pixels(), 1.0
+        return embedder.crop(pixels, face.scaled(scale))
 
     # ------------------------------------------------------------------ several photos
 

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.align import template
-from mien.types import RGB, EmbeddingContract, Embeddings, Faces, Metric
+from mien.align import template, warp
+from mien.errors import InvalidArgument
+from mien.types import RGB, EmbeddingContract, Embeddings, Face, Faces, Metric
 
 __all__ = ["MockDetector", "MockEmbedder", "drawn_face", "drawn_photo"]
 
@@ -78,7 +79,12 @@ class MockEmbedder:
 
     def __init__(self, *, version: int = 1) -> None:
         self.contract = EmbeddingContract("mock", "0" * 64, version, CELLS * CELLS)
-        self.template = template("arcface112")
+
+    def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
+        """The drawn square, by its landmarks."""
+        if face.landmarks is None:
+            raise InvalidArgument("A drawn face has landmarks.")
+        return warp(image, face.landmarks, template("arcface112"), self.size_hw)
 
     def embed(self, crops: NDArray[np.uint8]) -> Embeddings:
         """Templates of crops ``(n, 112, 112, 3)``."""
