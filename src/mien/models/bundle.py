@@ -50,18 +50,22 @@ class _Entry:
 def write_bundle(files: Sequence[tuple[ModelCard, Path]], target: Path) -> None:
     """Write the published files of some cards to ``target``, whole or not at all.
 
+    Args:
+        files: a card several times where it has companions, its weight file first.
+        target: the archive.
+
     Raises:
         InvalidArgument: ``target`` cannot be written.
     """
-    entries = {card.key: _entry(card, file) for card, file in files}
+    entries = {(card.key, file.parent.name): _entry(card, file) for card, file in files}
     manifest = {"format": _FORMAT, "files": [asdict(entries[key]) for key in sorted(entries)]}
-    sources = {card.key: file for card, file in files}
+    sources = {file.parent.name: file for _, file in files}
     part = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with part.open("wb") as out, tarfile.open(fileobj=out, mode="w") as box:
             _add(box, _MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
-            for key in sorted(entries):
-                _add(box, f"files/{entries[key].sha256}", sources[key].read_bytes())
+            for sha256 in dict.fromkeys(sha256 for _, sha256 in sorted(entries)):
+                _add(box, f"files/{sha256}", sources[sha256].read_bytes())
         part.replace(target)
     except OSError as error:
         raise InvalidArgument(
@@ -72,7 +76,8 @@ def write_bundle(files: Sequence[tuple[ModelCard, Path]], target: Path) -> None:
 
 
 def _entry(card: ModelCard, file: Path) -> _Entry:
-    url = getattr(card.sources[0], "url", None) if card.source_sha256 is None else None
+    weights = card.source_sha256 is None and file.name == card.sources[0].file_name
+    url = getattr(card.sources[0], "url", None) if weights else None
     return _Entry(file.parent.name, file.stat().st_size, file.name, card.key, url)
 
 
@@ -97,7 +102,7 @@ def read_bundle(
         progress: told of every file.
 
     Returns:
-        The cards whose files are there now.
+        The cards that the files belong to.
 
     Raises:
         InvalidArgument: no such file, or not a bundle.
@@ -120,7 +125,7 @@ def read_bundle(
             f"{file.name} is not a whole bundle written by mien models bundle "
             f"({type(error).__name__})."
         ) from error
-    return found
+    return list({card.key: card for card in found}.values())
 
 
 def _manifest(box: tarfile.TarFile) -> list[_Entry]:
@@ -138,7 +143,9 @@ def _manifest(box: tarfile.TarFile) -> list[_Entry]:
 
 
 def _card_for(entry: _Entry, cards: Sequence[ModelCard], cache: Cache) -> ModelCard | None:
-    for card in cards:
+    for card in sorted(cards, key=lambda card: card.key != entry.model):
+        if entry.sha256 in {companion.sha256 for companion in card.companions}:
+            return card
         known = cache.sha256(card.sources[0])
         if known == entry.sha256:
             return card

@@ -25,7 +25,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -59,9 +59,13 @@ class Cache:
             return next((f for f in sorted(folder.iterdir()) if f.is_file()), None)
         return None
 
-    def converted(self, sha256: str, converter: str, version: int) -> Path:
-        """Where the ONNX file made from a source is or would be."""
-        return self.folder / "converted" / f"{sha256}-{converter}-{version}.onnx"
+    def converted(self, sources: Sequence[Path], converter: str, version: int) -> Path:
+        """Where the ONNX file made from a cached weight file, and its companions, would be."""
+        hashes = [source.parent.name for source in sources]
+        name = hashes[0]
+        if len(hashes) > 1:
+            name = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+        return self.folder / "converted" / f"{name}-{converter}-{version}.onnx"
 
     def choice(self, digest: str) -> Path:
         """Where a measured choice of runtime is or would be."""

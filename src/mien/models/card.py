@@ -193,6 +193,9 @@ class ModelCard:
 
     Attributes:
         sources: tried in this order.
+        companions: further published files that the converter reads, such as the graph of a net
+            whose weights are ``sources``.
+        needs: keys of the cards whose nets this model uses besides its own.
         converter: how the published file becomes ONNX (a name in ``models.convert``); None where
             it is ONNX already.
         inputs: reference input shapes by name, used to choose a runtime; outputs are the net's own.
@@ -213,6 +216,8 @@ class ModelCard:
     paper: str
     inputs: Mapping[str, tuple[int, ...]]
     converter: str | None = None
+    companions: tuple[Source, ...] = ()
+    needs: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
     needs_acceptance: bool = False
     embedder: EmbedderFacts | None = None

@@ -30,13 +30,18 @@ _CONVERT_TIMEOUT_S = 1800
 _MEASURE_TIMEOUT_S = 120
 
 
-def convert_in_child(name: str, source: Path, target: Path) -> None:
-    """Write to ``target`` what the converter ``name`` makes of the file ``source``.
+def convert_in_child(name: str, sources: Sequence[Path], target: Path) -> None:
+    """Write to ``target`` what the converter ``name`` makes of a weight file and its companions.
 
     Raises:
         ConversionError: it cannot be converted.
     """
-    request = {"task": "convert", "converter": name, "source": str(source), "target": str(target)}
+    request = {
+        "task": "convert",
+        "converter": name,
+        "sources": [str(source) for source in sources],
+        "target": str(target),
+    }
     try:
         answer = _ask(request, timeout_s=_CONVERT_TIMEOUT_S)
     except _NoChildError as error:
@@ -102,7 +107,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Do ``request`` here."""
     try:
         if request["task"] == "convert":
-            data = converter(request["converter"])(Path(request["source"]).read_bytes())
+            sources = [Path(source).read_bytes() for source in request["sources"]]
+            data = converter(request["converter"])(*sources)
             Path(request["target"]).write_bytes(data)
             return {}
         path, cache = Path(request["path"]), Cache(Path(request["cache"]))

@@ -64,7 +64,7 @@ class ModelStore:
     @cached_property
     def _fetcher(self) -> Fetcher:
         samples = [*SAMPLES.values(), *PARTIAL.values()]
-        members = [source for card in self.cards() for source in card.sources]
+        members = [source for card in self.cards() for source in card.sources + card.companions]
         members += [source for photos in samples for source in photos]
         siblings = [source for source in members if isinstance(source, ArchiveSource)]
         return Fetcher(self.settings, self.cache, progress=self._progress, siblings=siblings)
@@ -91,9 +91,24 @@ class ModelStore:
         kind = f" to {task}" if task else ""
         raise UnknownModel(f"There is no model {name!r}{kind}. {hint}")
 
+    def with_needs(self, cards: Iterable[ModelCard]) -> list[ModelCard]:
+        """``cards`` and those whose nets they need besides their own, each once.
+
+        Raises:
+            UnknownModel: a card needs one that is not in the catalogue.
+        """
+        found: dict[str, ModelCard] = {}
+        waiting = list(cards)
+        while waiting:
+            card = waiting.pop(0)
+            if card.key not in found:
+                found[card.key] = card
+                waiting.extend(self.card(key) for key in card.needs)
+        return list(found.values())
+
     def available(self, card: ModelCard) -> bool:
-        """Whether the published file is in the cache."""
-        return self._fetcher.cached(card.sources) is not None
+        """Whether all published files that the model needs are in the cache."""
+        return all(self._cached_sources(one) for one in self.with_needs([card]))
 
     def source_path(self, card: ModelCard) -> Path:
         """The published weight file, fetched if it is not in the cache.
@@ -112,17 +127,28 @@ class ModelStore:
             )
         return self._fetcher.fetch(card.sources)
 
+    def _source_paths(self, card: ModelCard) -> list[Path]:
+        """The published weight file and its companions; raises what :meth:`source_path` does."""
+        weights = self.source_path(card)
+        return [weights, *(self._fetcher.fetch([companion]) for companion in card.companions)]
+
+    def _cached_sources(self, card: ModelCard) -> list[Path] | None:
+        """What :meth:`_source_paths` gives, if all of it is in the cache."""
+        wanted = [card.sources, *([companion] for companion in card.companions)]
+        found = [file for sources in wanted if (file := self._fetcher.cached(sources))]
+        return found if len(found) == len(wanted) else None
+
     def path(self, card: ModelCard) -> Path:
         """The ONNX file, fetched and converted if need be; raises what :meth:`source_path` does.
 
         Raises:
             ConversionError: the published file cannot be converted.
         """
-        source = self.source_path(card)
+        sources = self._source_paths(card)
         if card.converter is None:
-            return source
+            return sources[0]
         version = converter(card.converter).version
-        target = self.cache.converted(source.parent.name, card.converter, version)
+        target = self.cache.converted(sources, card.converter, version)
         if target.is_file():
             return target
         with self._lock:
@@ -130,14 +156,14 @@ class ModelStore:
                 with self.cache.lock(target.stem), self.cache.workshop(target.stem) as folder:
                     if not target.is_file():
                         self._progress(f"Preparing {card.name}", 0, None)
-                        convert_in_child(card.converter, source, folder / target.name)
+                        convert_in_child(card.converter, sources, folder / target.name)
                         self.cache.place(folder / target.name, target)
                         self._progress(f"Preparing {card.name}", 1, 1)
                     return target
             except ModelUnavailable:  # a cache that can only be read
                 private = self._private_folder() / target.name
                 if not private.is_file():
-                    convert_in_child(card.converter, source, private)
+                    convert_in_child(card.converter, sources, private)
                 return private
 
     def _private_folder(self) -> Path:
@@ -216,25 +242,27 @@ class ModelStore:
 
     def _cached_path(self, card: ModelCard) -> Path | None:
         """The ONNX file, if it is in the cache."""
-        source = self._fetcher.cached(card.sources)
-        if source is None or card.converter is None:
-            return source
+        sources = self._cached_sources(card)
+        if sources is None or card.converter is None:
+            return sources[0] if sources else None
         version = converter(card.converter).version
-        target = self.cache.converted(source.parent.name, card.converter, version)
+        target = self.cache.converted(sources, card.converter, version)
         return target if target.is_file() else None
 
     def pull(self, cards: Iterable[ModelCard]) -> list[Path]:
-        """Fetch and convert; the ONNX files, in the order of ``cards``.
+        """Fetch and convert, also what they need; the ONNX files, in the order of ``cards``.
 
         Raises:
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
                 :meth:`path`.
         """
-        return [self.path(card) for card in cards]
+        wanted = list(cards)
+        paths = {card.key: self.path(card) for card in self.with_needs(wanted)}
+        return [paths[card.key] for card in wanted]
 
     def inspect(self, cards: Iterable[ModelCard]) -> list[Verification]:
         """Hash the cached files again; what is corrupt is deleted, and reported, not raised."""
-        return [inspect(card, self._fetcher.cached(card.sources), self.cache) for card in cards]
+        return [inspect(card, self._cached_sources(card), self.cache) for card in cards]
 
     def verify(self, cards: Iterable[ModelCard]) -> list[Verification]:
         """As :meth:`inspect`, for callers that need all of ``cards`` to be good.
@@ -256,13 +284,17 @@ class ModelStore:
         return report
 
     def bundle(self, cards: Iterable[ModelCard], file: Path) -> None:
-        """Write the published files of ``cards`` to one archive, fetching what is missing.
+        """Write the published files of ``cards``, and of those that they need, to one archive.
+
+        What is missing is fetched.
 
         Raises:
             InvalidArgument: ``file`` cannot be written.
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted: see :meth:`source_path`.
         """
-        write_bundle([(card, self.source_path(card)) for card in cards], Path(file))
+        cards = self.with_needs(cards)
+        files = [(card, path) for card in cards for path in self._source_paths(card)]
+        write_bundle(files, Path(file))
 
     def import_bundle(self, file: Path) -> list[ModelCard]:
         """Put a bundle's files into the cache; the cards that they belong to.

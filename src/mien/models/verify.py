@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,38 +32,38 @@ class Verification:
     state: State
 
 
-def inspect(card: ModelCard, source: Path | None, cache: Cache) -> Verification:
-    """Hash a model's file in the cache again, and convert it again where it is converted.
+def inspect(card: ModelCard, sources: Sequence[Path] | None, cache: Cache) -> Verification:
+    """Hash a model's files in the cache again, and convert them again where they are converted.
 
     A published file that is not as it must be is deleted, so that the next use fetches it anew.
 
     Args:
         card: the model.
-        source: its published file in the cache, or None.
+        sources: its published file in the cache, then its companions; None where one is missing.
         cache: the cache.
     """
-    if source is None:
+    if sources is None:
         return Verification(card, "missing")
-    derived = _converted(card, source, cache)
-    if sha256_of(source) != source.parent.name:
-        source.unlink(missing_ok=True)
-        if derived is not None:
-            derived.unlink(missing_ok=True)
+    derived = _converted(card, sources, cache)
+    corrupt = [source for source in sources if sha256_of(source) != source.parent.name]
+    if corrupt:
+        for file in [*corrupt, *([derived] if derived else [])]:
+            file.unlink(missing_ok=True)
         return Verification(card, "corrupt")
     if derived is None or card.converter is None:
         return Verification(card, "ok")
     with cache.lock(derived.stem), cache.workshop(derived.stem) as folder:
         again = folder / derived.name
-        convert_in_child(card.converter, source, again)
+        convert_in_child(card.converter, sources, again)
         if sha256_of(again) == sha256_of(derived):
             return Verification(card, "ok")
         cache.place(again, derived)
     return Verification(card, "repaired")
 
 
-def _converted(card: ModelCard, source: Path, cache: Cache) -> Path | None:
+def _converted(card: ModelCard, sources: Sequence[Path], cache: Cache) -> Path | None:
     if card.converter is None:
         return None
     version = converter(card.converter).version
-    file = cache.converted(source.parent.name, card.converter, version)
+    file = cache.converted(sources, card.converter, version)
     return file if file.is_file() else None

@@ -133,7 +133,7 @@ def _check(card: ModelCard) -> None:
         raise _WrongError("sources is empty")
     if len({source.sha256 for source in card.sources}) != 1:
         raise _WrongError("sources must be the same file: their hashes differ")
-    for source in card.sources:
+    for source in card.sources + card.companions:
         hashes = [source.sha256]
         if isinstance(source, ArchiveSource):
             hashes.append(source.archive_sha256)

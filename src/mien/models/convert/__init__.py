@@ -22,23 +22,23 @@ class Converter:
 
     Attributes:
         version: part of the name of the cached file; raised when the output changes.
-        module, function: ``function(source: bytes) -> bytes`` in ``module``.
+        module, function: ``function(source: bytes, *companions: bytes) -> bytes`` in ``module``.
     """
 
     version: int
     module: str
     function: str
 
-    def __call__(self, source: bytes) -> bytes:
-        """The ONNX file made from a published weight file.
+    def __call__(self, source: bytes, *companions: bytes) -> bytes:
+        """The ONNX file made from a published weight file and the card's companions of it.
 
         Raises:
             ConversionError: not a file that this converter understands.
         """
-        convert: Callable[[bytes], bytes] = getattr(
+        convert: Callable[..., bytes] = getattr(
             importlib.import_module(self.module), self.function
         )
-        return convert(source)
+        return convert(source, *companions)
 
 
 CONVERTERS = {
