@@ -151,7 +151,7 @@ def test_per_tensor_and_per_axis():
 def test_converters_have_names_and_versions():
     assert all(one.version >= 1 for one in CONVERTERS.values())
     with pytest.raises(ConversionError, match="blockquant"):
-        converter("caffe")
+        converter("nobody-has-it")
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,9 @@ class MultiScale:
             return found[0]
         box = np.concatenate([faces.box_xyxy for faces in found])
         score = np.concatenate([faces.score for faces in found])
-        points = np.concatenate([faces.landmarks for faces in found if faces.landmarks is not None])
+        points = [faces.landmarks for faces in found if faces.landmarks is not None]
         keep = keep_best(box, score, overlap=self.options.overlap)
-        landmarks = points[keep] if len(points) == len(score) else None
+        landmarks = np.concatenate(points)[keep] if len(points) == len(found) else None
         return Faces.ordered(box[keep], score[keep], landmarks, size_hw=(size_hw[0], size_hw[1]))
 
 

@@ -45,7 +45,8 @@ class ModelStore:
         >>> from mien import config
         >>> store = ModelStore(config.load())
         >>> [card.key for card in store.cards("detect")]
-        ['detect/yunet']
+        >>> store.card("yunet").key
+        'detect/yunet'
     """
 
     def __init__(self, settings: Settings, *, progress: Progress | None = None) -> None:

@@ -46,6 +46,8 @@ CONVERTERS = {
     "blockquant-convolutional": Converter(
         1, "mien.models.convert.blockquant", "convert_convolutional"
     ),
+    "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
+    "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
 }
 
 
