@@ -46,6 +46,11 @@ CONVERTERS = {
     "blockquant-convolutional": Converter(
         1, "mien.models.convert.blockquant", "convert_convolutional"
     ),
+    "tflite": Converter(1, "mien.models.convert.tflite", "convert"),
+    "tflite-task-blendshapes": Converter(
+        1, "mien.models.convert.tflite", "convert_task_blendshapes"
+    ),
+    "tflite-task-landmarks": Converter(1, "mien.models.convert.tflite", "convert_task_landmarks"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
 }
