@@ -93,7 +93,7 @@ def test_every_card(name):
     assert card.converter is None or card.converter in CONVERTERS
     assert card.licence
     assert card.origin.startswith("https://")
-    assert card.inputs
+    assert card.inputs or card.library
     assert card.commercial or card.needs_acceptance
     for source in card.sources:
         assert isinstance(source, ArchiveSource) or source.url.startswith("https://")
@@ -150,6 +150,7 @@ def test_a_url_without_a_hash():
             "hashes differ",
         ),
         (re.sub(r"\[\[sources\]\].*", "", DETECTOR, flags=re.DOTALL), "sources is missing"),
+        ('library = "tiny"\n' + DETECTOR, "either sources or a library"),
     ],
 )
 def test_what_a_card_may_not_say(text, message):

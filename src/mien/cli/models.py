@@ -157,9 +157,11 @@ def _summary(run: Run, card: ModelCard) -> dict[str, Any]:
 
 
 def describe_source(card: ModelCard) -> str:
-    """Where the file comes from first: ``pypi:package==version`` or an address."""
+    """Where the file comes from first: ``pypi:package==version``, an address, or a library."""
     from mien.models.card import ArchiveSource
 
+    if card.library:
+        return f"library:{card.library}"
     source = card.sources[0]
     if isinstance(source, ArchiveSource):
         return f"{source.ecosystem}:{source.package}=={source.version}"

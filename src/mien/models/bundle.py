@@ -146,6 +146,8 @@ def _card_for(entry: _Entry, cards: Sequence[ModelCard], cache: Cache) -> ModelC
     for card in sorted(cards, key=lambda card: card.key != entry.model):
         if entry.sha256 in {companion.sha256 for companion in card.companions}:
             return card
+        if not card.sources:
+            continue
         known = cache.sha256(card.sources[0])
         if known == entry.sha256:
             return card

@@ -192,10 +192,12 @@ class ModelCard:
     """One model of the catalogue. Its key is ``task/name``.
 
     Attributes:
-        sources: tried in this order.
+        sources: tried in this order; empty where no file is fetched, because the model is in
+            ``library``.
         companions: further published files that the converter reads, such as the graph of a net
             whose weights are ``sources``.
         needs: keys of the cards whose nets this model uses besides its own.
+        library: the installed distribution that the model is a part of; None where it has sources.
         converter: how the published file becomes ONNX (a name in ``models.convert``); None where
             it is ONNX already.
         inputs: reference input shapes by name, used to choose a runtime; outputs are the net's own.
@@ -218,6 +220,7 @@ class ModelCard:
     converter: str | None = None
     companions: tuple[Source, ...] = ()
     needs: tuple[str, ...] = ()
+    library: str | None = None
     precisions: tuple[str, ...] = ("float32",)
     needs_acceptance: bool = False
     embedder: EmbedderFacts | None = None
@@ -232,5 +235,5 @@ class ModelCard:
 
     @property
     def source_sha256(self) -> str | None:
-        """Hash of the published weight file; None while a URL without a hash is not pinned."""
-        return self.sources[0].sha256
+        """Hash of the published weight file; None without one, or while a URL is not pinned."""
+        return self.sources[0].sha256 if self.sources else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.metadata
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,6 @@ class ModelStore:
     Example:
         >>> from mien import config
         >>> store = ModelStore(config.load())
-        >>> [card.key for card in store.cards("detect")]
         >>> store.card("yunet").key
         'detect/yunet'
     """
@@ -108,17 +108,21 @@ class ModelStore:
         return list(found.values())
 
     def available(self, card: ModelCard) -> bool:
-        """Whether all published files that the model needs are in the cache."""
-        return all(self._cached_sources(one) for one in self.with_needs([card]))
+        """Whether all published files that the model needs are in the cache, and its library."""
+        needed = self.with_needs([card])
+        cached = all(self._cached_sources(one) is not None for one in needed)
+        return cached and all(_installed(one.library) for one in needed if one.library)
 
     def source_path(self, card: ModelCard) -> Path:
         """The published weight file, fetched if it is not in the cache.
 
         Raises:
             LicenceNotAccepted: its licence has to be accepted first.
-            ModelUnavailable: it cannot be had.
+            ModelUnavailable: it cannot be had, or there is none.
             ChecksumMismatch: what was had is another file.
         """
+        if card.library:
+            raise ModelUnavailable(f"{card.name} has no file of its own: it is in {card.library}.")
         accepted = {*self.settings.accept_licences} & {card.name, card.key}
         if card.needs_acceptance and not accepted:
             raise LicenceNotAccepted(
@@ -130,12 +134,15 @@ class ModelStore:
 
     def _source_paths(self, card: ModelCard) -> list[Path]:
         """The published weight file and its companions; raises what :meth:`source_path` does."""
+        if card.library:
+            return []
         weights = self.source_path(card)
         return [weights, *(self._fetcher.fetch([companion]) for companion in card.companions)]
 
     def _cached_sources(self, card: ModelCard) -> list[Path] | None:
         """What :meth:`_source_paths` gives, if all of it is in the cache."""
-        wanted = [card.sources, *([companion] for companion in card.companions)]
+        wanted = [card.sources] if card.sources else []
+        wanted += [(companion,) for companion in card.companions]
         found = [file for sources in wanted if (file := self._fetcher.cached(sources))]
         return found if len(found) == len(wanted) else None
 
@@ -145,9 +152,9 @@ class ModelStore:
         Raises:
             ConversionError: the published file cannot be converted.
         """
-        sources = self._source_paths(card)
         if card.converter is None:
-            return sources[0]
+            return self.source_path(card)
+        sources = self._source_paths(card)
         version = converter(card.converter).version
         target = self.cache.converted(sources, card.converter, version)
         if target.is_file():
@@ -251,15 +258,15 @@ class ModelStore:
         return target if target.is_file() else None
 
     def pull(self, cards: Iterable[ModelCard]) -> list[Path]:
-        """Fetch and convert, also what they need; the ONNX files, in the order of ``cards``.
+        """Fetch and convert, also what they need; the files of ``cards`` that have one, in order.
 
         Raises:
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
                 :meth:`path`.
         """
         wanted = list(cards)
-        paths = {card.key: self.path(card) for card in self.with_needs(wanted)}
-        return [paths[card.key] for card in wanted]
+        paths = {card.key: self.path(card) for card in self.with_needs(wanted) if card.sources}
+        return [paths[card.key] for card in wanted if card.sources]
 
     def inspect(self, cards: Iterable[ModelCard]) -> list[Verification]:
         """Hash the cached files again; what is corrupt is deleted, and reported, not raised."""
@@ -313,3 +320,11 @@ class ModelStore:
             ModelUnavailable, ChecksumMismatch: see :meth:`source_path`.
         """
         return self._fetcher.fetch(sources)
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -129,9 +129,9 @@ def _check(card: ModelCard) -> None:
     """Rules between fields."""
     if card.task not in typing.get_args(Task) or not card.name or "/" in card.name:
         raise _WrongError("name must be a word without a slash")
-    if not card.sources:
-        raise _WrongError("sources is empty")
-    if len({source.sha256 for source in card.sources}) != 1:
+    if bool(card.sources) == bool(card.library):
+        raise _WrongError("it must have either sources or a library, with sources = []")
+    if len({source.sha256 for source in card.sources}) > 1:
         raise _WrongError("sources must be the same file: their hashes differ")
     for source in card.sources + card.companions:
         hashes = [source.sha256]
