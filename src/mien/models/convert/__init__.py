@@ -46,6 +46,7 @@ CONVERTERS = {
     "blockquant-convolutional": Converter(
         1, "mien.models.convert.blockquant", "convert_convolutional"
     ),
+    "torch-mtcnn": Converter(1, "mien.models.convert.mtcnn", "convert"),
     "tflite": Converter(1, "mien.models.convert.tflite", "convert"),
     "tflite-task-blendshapes": Converter(
         1, "mien.models.convert.tflite", "convert_task_blendshapes"
