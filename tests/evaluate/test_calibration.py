@@ -104,6 +104,17 @@ def test_without_norms_the_similarity_alone_counts(random_people):
     assert facts.fmr_by_quality == {}
 
 
+def test_plain_is_the_similarity_alone_whatever_the_norms(random_people):
+    faces, templates = random_people
+    plain = fit(faces, templates, dataclasses.replace(OPTIONS, use_norm=False))
+    assert plain.facts.weights[1:3] == (0.0, 0.0)
+    unknown = np.full(len(templates.norm), np.nan, np.float32)
+    without = fit(faces, dataclasses.replace(templates, norm=unknown))
+    assert plain.facts.weights == pytest.approx(without.facts.weights)
+    assert [p.logit for p in plain.facts.points] == [p.logit for p in without.facts.points]
+    assert len(plain.by_quality) > 1  # the rates by norm are measured all the same
+
+
 def test_nobody_is_in_both_halves(random_people):
     faces, templates = random_people
     half = halves(faces, seed=3)

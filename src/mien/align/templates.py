@@ -22,6 +22,15 @@ _TEMPLATES: dict[str, tuple[tuple[float, float], ...]] = {
         (41.5493, 92.3655),
         (70.7299, 92.2041),
     ),
+    # Where YuNet's points lie in the 150 x 150 chip that dlib cuts by its own five points
+    # (get_face_chip_details, padding 0.25): the median over 61 photos of celebrities.
+    "dlib150": (
+        (46.69, 45.67),
+        (101.39, 45.57),
+        (74.28, 77.66),
+        (50.16, 100.46),
+        (98.89, 100.24),
+    ),
 }
 
 

@@ -98,6 +98,11 @@ def pairs(
     help="The operating point that gets confidence 0.5.",
 )
 @click.option(
+    "--plain",
+    is_flag=True,
+    help="Fit the similarity alone, for a model whose norm says nothing about quality.",
+)
+@click.option(
     "--write",
     "card_file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -111,6 +116,7 @@ def calibrate(
     faces_csv: Path,
     root: Path,
     default_fmr: float,
+    plain: bool,
     card_file: Path | None,
     report_file: Path | None,
 ) -> None:
@@ -119,7 +125,7 @@ def calibrate(
     from mien.evaluate import calibrate as fit
     from mien.evaluate.pages import calibration_markdown, write_page
 
-    options = CalibrationOptions(default_fmr=default_fmr)
+    options = CalibrationOptions(default_fmr=default_fmr, use_norm=not plain)
     report = fit(run.engine, faces_csv, root, options=options, progress=photo_progress())
     if card_file is not None:
         write_calibration(report.facts, card_file)

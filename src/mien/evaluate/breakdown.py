@@ -104,7 +104,8 @@ def breakdown(pairs: Comparisons, aware: Floats, plain: Floats, labels: Labels) 
 
 def quality_labels(pairs: Comparisons) -> Labels:
     """Bins of the pair's smaller norm, lowest first, cut at quantiles of the impostor pairs."""
-    edges = np.round(quality_edges(pairs.norm[~pairs.same]), 1)
+    exact = quality_edges(pairs.norm[~pairs.same])
+    edges = np.round(exact, 1 if len(set(np.round(exact, 1))) == len(exact) else 3)
     if len(edges) == 0:
         return Labels((), np.full(len(pairs), -1, np.intp))
     text = [f"{edge:g}" for edge in edges]

@@ -32,6 +32,8 @@ class CalibrationOptions:
         norm_reference: embedding norm at which quality is 0; None: the median of the sets'
             lower quartiles, so that most clear faces have a quality above 0.
         norm_clip: range of the quality ``ln(norm / norm_reference)`` that the fit may use.
+        use_norm: whether the score may depend on the norms; False for models whose norm says
+            nothing about a face's quality.
         max_fmr_ratio: no quality bin may have a false-match rate above this many times the
             nominal one; the quality terms are shrunk until that holds.
         seed: of every random draw.
@@ -41,6 +43,7 @@ class CalibrationOptions:
     default_fmr: float = 1e-3
     norm_reference: float | None = None
     norm_clip: tuple[float, float] = (-0.25, 0.2)
+    use_norm: bool = True
     max_fmr_ratio: float = 2.0
     seed: int = 0
     resamples: int = 200
@@ -95,10 +98,10 @@ def cross_fit(
         options: see :class:`CalibrationOptions`.
     """
     reference = options.norm_reference or 1.0
-    features = _features(comparisons, reference, options.norm_clip)
+    features = _features(comparisons, reference, options)
     importance = _importance(comparisons, dataset)
     chosen: tuple[float, Floats, float] | None = None
-    known = np.isfinite(comparisons.norm).any()
+    known = options.use_norm and np.isfinite(comparisons.norm).any()
     for penalty in PENALTIES if known else PENALTIES[:1]:
         logit = _out_of_fold(comparisons, features, importance, penalty, options)
         ratio = _worst_ratio(comparisons, logit, options)
@@ -123,8 +126,10 @@ def quality_edges(norm: Floats) -> Floats:
     return np.quantile(finite, BIN_SHARES) if len(finite) else np.zeros(0)
 
 
-def _features(c: Comparisons, reference: float, clip: tuple[float, float]) -> Floats:
-    q = np.nan_to_num(quality(c.norm, reference, clip), nan=0.0)
+def _features(c: Comparisons, reference: float, options: CalibrationOptions) -> Floats:
+    q = np.nan_to_num(quality(c.norm, reference, options.norm_clip), nan=0.0)
+    if not options.use_norm:
+        q = np.zeros_like(q)
     return np.column_stack([c.similarity, c.similarity * q, q, np.ones(len(c))])
 
 

@@ -58,6 +58,8 @@ CONVERTERS = {
 
 
 def converter(name: str) -> Converter:
+    "dlib-detector": Converter(1, "mien.models.convert.dlib", "convert_detector"),
+    "dlib-recogniser": Converter(1, "mien.models.convert.dlib", "convert_recogniser"),
     """The converter that a card names.
 
     Raises:
