@@ -48,6 +48,7 @@ CONVERTERS = {
     ),
     "torch-mtcnn": Converter(1, "mien.models.convert.mtcnn", "convert"),
     "tflite": Converter(1, "mien.models.convert.tflite", "convert"),
+    "tflite-convolutional": Converter(1, "mien.models.convert.tflite", "convert_convolutional"),
     "tflite-task-blendshapes": Converter(
         1, "mien.models.convert.tflite", "convert_task_blendshapes"
     ),

@@ -24,7 +24,12 @@ from mien.models.convert.tflite_builder import Builder
 from mien.models.convert.tflite_file import Operator, Tensor, TfliteGraph, read
 from mien.models.convert.tflite_ops import ABS, ADD, MUL, OPERATORS, PRELU, RELU, SUB
 
-__all__ = ["convert", "convert_task_blendshapes", "convert_task_landmarks"]
+__all__ = [
+    "convert",
+    "convert_convolutional",
+    "convert_task_blendshapes",
+    "convert_task_landmarks",
+]
 
 OPSET = 17
 IR_VERSION = 8
@@ -40,10 +45,32 @@ def convert(source: bytes) -> bytes:
     Raises:
         ConversionError: another file, or an operator, activation or weight type not known here.
     """
+    return _convert(source, any_size=False)
+
+
+def convert_convolutional(source: bytes) -> bytes:
+    """As :func:`convert`, for a net that only convolves: height and width are free too.
+
+    They must be multiples of all strides of the net together. Outputs are one row a cell.
+    """
+    return _convert(source, any_size=True)
+
+
+def convert_task_landmarks(source: bytes) -> bytes:
+    """The landmark net in a MediaPipe ``face_landmarker.task``, which is a zip file."""
+    return convert(_member(source, "face_landmarks_detector.tflite"))
+
+
+def convert_task_blendshapes(source: bytes) -> bytes:
+    """The blendshape net in a MediaPipe ``face_landmarker.task``."""
+    return convert(_member(source, "face_blendshapes.tflite"))
+
+
+def _convert(source: bytes, *, any_size: bool) -> bytes:
     try:
         graph = _fuse_prelu(read(source))
         builder = _build(graph)
-        model = _model(graph, builder)
+        model = _model(graph, builder, any_size=any_size)
         onnx.checker.check_model(model)
         result: bytes = model.SerializeToString(deterministic=True)
     except ConversionError:
@@ -55,16 +82,6 @@ def convert(source: bytes) -> bytes:
     except onnx.checker.ValidationError as error:
         raise ConversionError("The weight file makes no valid ONNX net.") from error
     return result
-
-
-def convert_task_landmarks(source: bytes) -> bytes:
-    """The landmark net in a MediaPipe ``face_landmarker.task``, which is a zip file."""
-    return convert(_member(source, "face_landmarks_detector.tflite"))
-
-
-def convert_task_blendshapes(source: bytes) -> bytes:
-    """The blendshape net in a MediaPipe ``face_landmarker.task``."""
-    return convert(_member(source, "face_blendshapes.tflite"))
 
 
 def _member(source: bytes, name: str) -> bytes:
@@ -89,24 +106,39 @@ def _build(graph: TfliteGraph) -> Builder:
     return builder
 
 
-def _model(graph: TfliteGraph, builder: Builder) -> Any:
+def _model(graph: TfliteGraph, builder: Builder, *, any_size: bool) -> Any:
     tensors = graph.tensors
     batch = _batch(graph)
     inputs = []
     for index in graph.inputs:
-        shape = list(tensors[index].shape)
+        shape: list[Any] = list(tensors[index].shape)
         if len(shape) == 4:
-            shape = [shape[0], shape[3], shape[1], shape[2]]
+            shape = [shape[0], shape[3], *(("h", "w") if any_size else shape[1:3])]
         inputs.append(_info(tensors[index].name, [batch or shape[0], *shape[1:]]))
     outputs = []
     for index in graph.outputs:
         tensor = tensors[index]
         builder.rename(builder.value(index), tensor.name)
-        outputs.append(_info(tensor.name, [batch or tensor.shape[0], *tensor.shape[1:]]))
+        shape = [batch or tensor.shape[0], *tensor.shape[1:]]
+        if any_size:
+            shape[1] = f"{tensor.name}_1"
+        outputs.append(_info(tensor.name, shape))
+    if any_size:
+        _free_cells(builder)
     constants = [numpy_helper.from_array(value, name) for name, value in builder.constants.items()]
     made = helper.make_graph(builder.nodes, "tflite", inputs, outputs, constants)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(made, opset_imports=opset, ir_version=IR_VERSION)
+
+
+def _free_cells(builder: Builder) -> None:
+    """Let every Reshape of a map to rows give as many rows as the map has cells."""
+    for node in builder.nodes:
+        if node.op_type == "Reshape":
+            shape = builder.constants[node.input[1]]
+            if len(shape) != 3 or shape[0] != 0:
+                raise ConversionError("The net does more than convolve: its size cannot be free.")
+            shape[1] = -1
 
 
 def _info(name: str, shape: list[Any]) -> Any:
