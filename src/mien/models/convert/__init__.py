@@ -53,6 +53,7 @@ CONVERTERS = {
         1, "mien.models.convert.tflite", "convert_task_blendshapes"
     ),
     "tflite-task-landmarks": Converter(1, "mien.models.convert.tflite", "convert_task_landmarks"),
+    "caffe": Converter(1, "mien.models.convert.caffe", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
 }
