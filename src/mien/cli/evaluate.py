@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mien.cli.evaluate_detection import detection
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
 
@@ -40,6 +41,9 @@ def _report_option(form: str) -> Callable[[Command], Command]:
 @click.group("eval")
 def evaluate() -> None:
     """Measure models on labelled photos, and calibrate."""
+
+
+evaluate.add_command(detection)
 
 
 @evaluate.command("pairs")

@@ -1,12 +1,14 @@
 """Measure a pipeline on labelled photos, and calibrate it.
 
 ``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration;
+``detection`` counts the faces that are found;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
 from mien.evaluate.card_table import write_calibration
+from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -14,10 +16,12 @@ from mien.evaluate.quality_model import CalibrationOptions
 __all__ = [
     "CalibrationOptions",
     "CalibrationReport",
+    "DetectionReport",
     "PairsReport",
     "Score",
     "calibrate",
     "calibration_markdown",
+    "detection",
     "pairs",
     "pairs_html",
     "write_calibration",

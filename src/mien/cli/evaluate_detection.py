@@ -1,0 +1,39 @@
+"""The command ``mien eval detection``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mien.cli.progress import photo_progress
+from mien.cli.run import Run, shared_options
+
+__all__ = ["detection"]
+
+
+@click.command("detection")
+@click.option(
+    "--truth",
+    "truth_json",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="JSON",
+    help='List of {"path", "faces": [{"box": [x, y, w, h]} or {"nose": [x, y]}]}.',
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder that the list's paths are relative to.",
+)
+@shared_options(detector=True)
+def detection(run: Run, truth_json: Path, root: Path) -> None:
+    """Measure how many faces a detector finds, and how many of its finds are faces."""
+    from mien.evaluate import detection as measure
+
+    report = measure(run.engine, truth_json, root, progress=photo_progress())
+    lines = [str(report), f"  {report.ms_per_image_cpu:.1f} ms of CPU per decoded image"]
+    lines += [f"  missed a face in {name}" for name in report.missed]
+    run.answer(report.to_dict(), "\n".join(lines))
