@@ -42,6 +42,8 @@ class Converter:
 
 
 CONVERTERS = {
+    "dlib-detector": Converter(1, "mien.models.convert.dlib", "convert_detector"),
+    "dlib-recogniser": Converter(1, "mien.models.convert.dlib", "convert_recogniser"),
     "blockquant": Converter(1, "mien.models.convert.blockquant", "convert"),
     "blockquant-convolutional": Converter(
         1, "mien.models.convert.blockquant", "convert_convolutional"
@@ -60,8 +62,6 @@ CONVERTERS = {
 
 
 def converter(name: str) -> Converter:
-    "dlib-detector": Converter(1, "mien.models.convert.dlib", "convert_detector"),
-    "dlib-recogniser": Converter(1, "mien.models.convert.dlib", "convert_recogniser"),
     """The converter that a card names.
 
     Raises:
