@@ -1,4 +1,4 @@
-"""Recognition nets that take an aligned crop and differ only in what their card says.
+"""Recognition nets that take one crop of a face and differ only in what their card says.
 
 SFace (Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition",
 IEEE TIP 30, 2021; reference implementation: OpenCV's ``FaceRecognizerSF``) takes RGB 0..255.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.align import template, warp
+from mien.align import cut_square, template, warp
 from mien.errors import InvalidArgument
 from mien.models import ModelCard, ModelStore, Session
 from mien.types import RGB, EmbeddingContract, Embeddings, Face
@@ -38,7 +38,7 @@ class AlignedNet:
         self.contract = EmbeddingContract(
             card.name, card.source_sha256, facts.preprocessing, facts.dim
         )
-        self._template = template(facts.template)
+        self._template = None if facts.template == "box" else template(facts.template)
         self.size_hw = facts.size_hw
         self.metric = facts.metric
         self._facts = facts
@@ -51,11 +51,13 @@ class AlignedNet:
         return cls(card, models.open(card, streams=models.settings.thread_budget))
 
     def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
-        """The face brought to the card's template by its five landmarks.
+        """The face brought to the card's template by its five landmarks, or cut by its box.
 
         Raises:
-            InvalidArgument: the face has no landmarks, or they coincide.
+            InvalidArgument: the net aligns, and the face has no landmarks, or they coincide.
         """
+        if self._template is None:
+            return cut_square(image, face.box, self.size_hw)
         if face.landmarks is None:
             raise InvalidArgument(
                 f"{self.name} aligns by five landmarks, and this face has none: "
@@ -77,7 +79,8 @@ class AlignedNet:
         if not len(crops):
             return Embeddings(np.zeros((0, self.contract.dim), np.float32), np.zeros(0, np.float32))
         outputs = self._session.run({self._session.input_names[0]: self._blob(crops)})
-        vector = outputs[self._session.output_names[0]].reshape(len(crops), -1)
+        output = self._facts.output or self._session.output_names[0]
+        vector = outputs[output].reshape(len(crops), -1)
         norm = np.linalg.norm(vector, axis=1)
         if self._facts.metric in UNIT_LENGTH:
             vector = vector / np.maximum(norm, np.finfo(np.float32).tiny)[:, None]

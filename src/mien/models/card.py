@@ -102,13 +102,15 @@ class EmbedderFacts:
     """How a recognition model is fed and compared. Nobody outside ``embed/`` reads the first row.
 
     Attributes:
-        template: name of the landmark template in ``align.templates``.
+        template: name of the landmark template in ``align.templates``, or ``box``: the square
+            around the face's box, not turned.
         size_hw: height and width of the aligned crop, pixels.
         colour: channel order that the net wants.
         mean, scale: the net's input is ``(pixel - mean) * scale``.
         dim: length of the embedding.
         metric: the model's own metric; ``cosine`` and ``angular`` embeddings are of unit length.
         preprocessing: version of the row above; part of the embedding contract.
+        output: the net's output that is the embedding; None: its first.
     """
 
     template: str
@@ -119,6 +121,7 @@ class EmbedderFacts:
     dim: int
     metric: Metric
     preprocessing: int
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ CONVERTERS = {
     "blockquant-convolutional": Converter(
         1, "mien.models.convert.blockquant", "convert_convolutional"
     ),
+    "tfjs": Converter(1, "mien.models.convert.tfjs", "convert"),
     "torch-mtcnn": Converter(1, "mien.models.convert.mtcnn", "convert"),
     "tflite": Converter(1, "mien.models.convert.tflite", "convert"),
     "tflite-convolutional": Converter(1, "mien.models.convert.tflite", "convert_convolutional"),
