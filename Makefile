@@ -79,7 +79,7 @@ bench: $(BENCHMARKS:%=bench-%)
 
 bench-%: $(DEV_STAMP)
 	@mkdir -p $(BUILD)/bench
-	@$(PYTHON) benchmarks/bench_$*.py
+	@$(PYTHON) benchmarks/bench_$*.py $(ARGS)
 
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py $(ARGS)
