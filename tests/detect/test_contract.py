@@ -14,6 +14,7 @@ from mien.errors import ModelError
 from mien.image import open_photo
 
 NAMES = detect.names()
+HEIGHT = 360
 FINDERS = [name for name in NAMES if name != "skip"]  # skip takes the whole image for a face
 
 
@@ -44,11 +45,11 @@ def detector(made, request):
 
 @pytest.fixture(scope="module")
 def portraits(people):
-    """Photos of one large face each, 480 pixels high."""
+    """Photos of one large face each, 360 pixels high: the slowest detector takes seconds a look."""
     photos = []
     for paths in people.values():
         photo = open_photo(paths[0]).pixels()
-        scale = 480 / photo.shape[0]
+        scale = HEIGHT / photo.shape[0]
         photos.append(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     return photos
 
@@ -96,9 +97,9 @@ def test_it_is_a_detector_with_its_cards_name(detector, models):
 @every
 def test_a_batch_is_its_photos_one_by_one_in_their_order(detector, portraits):
     assert detector.detect([]) == []
-    together = detector.detect(portraits)
-    assert len(together) == len(portraits)
-    for faces, photo in zip(together, portraits, strict=True):
+    together = detector.detect(portraits[:2])
+    assert len(together) == 2
+    for faces, photo in zip(together, portraits[:2], strict=True):
         (alone,) = detector.detect([photo])
         check(faces, photo)
         np.testing.assert_allclose(alone.box_xyxy, faces.box_xyxy, atol=0.1)
@@ -121,16 +122,16 @@ def test_photos_are_not_changed_and_need_not_be_contiguous(detector, portraits):
 @pytest.mark.parametrize("size_hw", [(1, 1), (16, 16), (20, 700), (700, 20), (333, 251)])
 def test_any_size_is_an_answer(detector, size_hw):
     photo = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), np.uint8)
-    for image in (photo, np.zeros_like(photo), np.full_like(photo, 255)):
-        (faces,) = detector.detect([image])
-        check(faces, image)
+    (faces,) = detector.detect([photo])
+    check(faces, photo)
 
 
 @every
 def test_threads_get_what_one_alone_gets(detector, portraits):
-    expected = [detector.detect([photo])[0] for photo in portraits]
+    photos = portraits[:2]
+    expected = [detector.detect([photo])[0] for photo in photos]
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(lambda photo: detector.detect([photo])[0], portraits * 2))
+        found = list(pool.map(lambda photo: detector.detect([photo])[0], photos * 2))
     for faces, alone in zip(found, expected * 2, strict=True):
         np.testing.assert_allclose(faces.box_xyxy, alone.box_xyxy, atol=0.1)
         np.testing.assert_allclose(faces.landmarks, alone.landmarks, atol=0.1)
@@ -139,7 +140,7 @@ def test_threads_get_what_one_alone_gets(detector, portraits):
 @finder
 def test_nothing_is_found_where_nothing_is(detector):
     for value in (0, 127, 255):
-        (faces,) = detector.detect([np.full((240, 320, 3), value, np.uint8)])
+        (faces,) = detector.detect([np.full((120, 160, 3), value, np.uint8)])
         assert len(faces) == 0
         assert faces.landmarks.shape == (0, 5, 2)
 
@@ -173,7 +174,7 @@ def test_landmarks_of_a_mirrored_photo_are_mirrored(detector, portraits):
 def test_two_people_are_two_faces_largest_first(detector, portraits):
     large, small = portraits[0], portraits[1]
     small = cv2.resize(small, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
-    both = np.full((480, large.shape[1] + small.shape[1], 3), 127, np.uint8)
+    both = np.full((HEIGHT, large.shape[1] + small.shape[1], 3), 127, np.uint8)
     both[: small.shape[0], : small.shape[1]] = small
     both[:, small.shape[1] :] = large
     (faces,) = detector.detect([both])

@@ -14,6 +14,11 @@ __all__ = ["Detector"]
 class Detector(Protocol):
     """Finds faces. Safe to call from several threads at once.
 
+    A detector may have an attribute ``scales``, the :class:`~mien.detect.MultiScaleOptions` that
+    suit it; None: it sees faces of all sizes by itself, and is not called at several scales. Its
+    faces may lack landmarks where its card needs a landmark model (``needs =
+    ["landmarks/..."]``): :func:`mien.detect.create` then adds them.
+
     Attributes:
         name: card name.
     """
