@@ -188,7 +188,8 @@ def _vectors(v: Integers, p: int, count: int, *, width: int) -> tuple[Integers, 
 def _floats(pairs: Integers) -> Floats:
     """Mantissas and powers of two, in turn along the last axis."""
     mantissa, power = pairs[..., 0::2], pairs[..., 1::2]
-    values = np.ldexp(mantissa.astype(np.float64), power.astype(np.int32)).astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows is refused
+        values = np.ldexp(mantissa.astype(np.float64), power.astype(np.int32)).astype(np.float32)
     _agree(np.isfinite(values))
     return values
 
