@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien import errors
     from mien.config import Settings
-    from mien.engine import Engine, compare, detect, represent
+    from mien.engine import Engine, analyze, compare, detect, represent
     from mien.errors import MienError
     from mien.gallery import Gallery
 
@@ -29,6 +29,7 @@ __all__ = [
     "MienError",
     "Settings",
     "__version__",
+    "analyze",
     "compare",
     "detect",
     "errors",
@@ -40,6 +41,7 @@ _HOMES = {
     "Gallery": "mien.gallery",
     "MienError": "mien.errors",
     "Settings": "mien.config",
+    "analyze": "mien.engine",
     "compare": "mien.engine",
     "represent": "mien.engine",
 }

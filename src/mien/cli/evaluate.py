@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_detection import detection
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
@@ -43,6 +44,7 @@ def evaluate() -> None:
     """Measure models on labelled photos, and calibrate."""
 
 
+evaluate.add_command(attributes)
 evaluate.add_command(detection)
 
 

@@ -1,4 +1,4 @@
-"""Commands that answer for each of several photos: detect, represent."""
+"""Commands that answer for each of several photos: detect, represent, analyze."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from mien.cli.run import Run, shared_options
 from mien.errors import FaceError, ImageError
 
 if TYPE_CHECKING:
+    from mien.analysis import Analysis
     from mien.results import Detection, Representation
     from mien.types import Face, Result
 
-__all__ = ["answer_each", "as_source", "describe_box", "detect", "represent"]
+__all__ = ["analyze", "answer_each", "as_source", "describe_box", "detect", "represent"]
 
 R = TypeVar("R", bound="Result")
 
@@ -94,3 +95,30 @@ def _describe_representation(name: str, representation: Representation) -> str:
     faces = zip(representation.detection, representation.embeddings.norm, strict=True)
     rows = [f"  {describe_box(face)}, norm {norm:.2f}" for face, norm in faces]
     return "\n".join([f"{name}: {representation}", *rows])
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--actions",
+    metavar="LIST",
+    help="What to say, separated by commas; default: all that needs no licence accepted.",
+)
+@shared_options(detector=True)
+def analyze(run: Run, images: tuple[str, ...], actions: str | None) -> None:
+    """Say what every face looks like: age, gender, emotion, mask, image quality."""
+    from mien.attributes import DEFAULT, check
+
+    named = DEFAULT if actions is None else [name.strip() for name in actions.split(",")]
+    wanted = check(name for name in named if name)
+    answer_each(
+        run,
+        images,
+        lambda image: run.engine.analyze(image, actions=wanted),
+        _describe_analysis,
+    )
+
+
+def _describe_analysis(name: str, analysis: Analysis) -> str:
+    rows = [f"  {describe_box(face.face)}: {face}" for face in analysis]
+    return "\n".join([f"{name}: {len(analysis)} face(s)", *rows])

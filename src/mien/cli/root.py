@@ -28,6 +28,7 @@ def cli() -> None:
 for command in (
     photos.detect,
     photos.represent,
+    photos.analyze,
     compare.compare,
     enroll.enroll,
     identify.identify,

@@ -12,17 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import config
+from mien.analysis import Analysis, FaceAnalysis
+from mien.attributes import DEFAULT, Attribute
+from mien.attributes import check as check_actions
+from mien.attributes import create as create_attribute
 from mien.detect import Detector
 from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
 from mien.embed.registry import create as create_embedder
 from mien.embed.registry import names as embedder_names
-from mien.engine import enrolment, recognition
+from mien.engine import analysing, enrolment, recognition
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.match.calibration import Calibration
 from mien.models import ModelStore
 from mien.results import Comparison, Detection, Enrolment, Identification, Representation
-from mien.types import Embeddings, Face, Faces, Metric
+from mien.types import RGB, Embeddings, Face, Faces, Metric
 
 if TYPE_CHECKING:
     from mien.gallery import Gallery
@@ -37,7 +41,7 @@ Answer = TypeVar("Answer")
 
 
 class Engine:
-    """Detects, compares, enrols and identifies.
+    """Detects, compares, analyses, enrols and identifies.
 
     An engine owns its models and its threads, loads what it uses when it is first used, and may
     be called from several threads at once. Photos of one call are worked on in parallel, one
@@ -48,6 +52,7 @@ class Engine:
         settings: None: ``MIEN_*`` variables and ``mien.toml``.
         models: where models come from; None: a store with these settings.
         calibration: None: the embedder card's own.
+        attributes: used instead of those registered under their names.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP
@@ -62,6 +67,7 @@ class Engine:
         settings: config.Settings | None = None,
         models: ModelStore | None = None,
         calibration: Calibration | None = None,
+        attributes: Sequence[Attribute] = (),
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -69,6 +75,7 @@ class Engine:
         self._detector = self.settings.detector if detector is None else detector
         self._embedder = self.settings.embedder if embedder is None else embedder
         self._calibration = calibration
+        self._attributes = {one.name: one for one in attributes}
         self._lock = threading.RLock()
         self._pool: ThreadPoolExecutor | None = None
         self._inside = threading.local()
@@ -102,6 +109,18 @@ class Engine:
             if self._calibration is None and name in embedder_names():
                 self._calibration = Calibration.from_card(self.models.card(name, "embed"))
             return self._calibration
+
+    def attribute(self, name: str) -> Attribute:
+        """An attribute's model, loaded.
+
+        Raises:
+            InvalidArgument: no attribute of that name.
+            ModelError: its weights cannot be had or run, or their licence is not accepted.
+        """
+        with self._lock:
+            if name not in self._attributes:
+                self._attributes[name] = create_attribute(name, self.models)
+            return self._attributes[name]
 
     def load(self) -> None:
         """Fetch and open the models now, so that the first photo does not wait."""
@@ -144,8 +163,60 @@ class Engine:
         embeddings = self.embed(photo, detection.faces)
         return Representation(detection, embeddings, self.embedder.contract)
 
+    def analyze(
+        self,
+        image: ImageInput,
+        *,
+        actions: Sequence[str] = DEFAULT,
+        max_faces: int | None = None,
+    ) -> Analysis:
+        """The faces of one photo, largest first, and their attributes.
+
+        Args:
+            image: the photo.
+            actions: names of attributes, see :func:`mien.attributes.names`.
+            max_faces: only the largest so many; None: all.
+
+        Raises:
+            InvalidArgument: an attribute that there is not.
+            ImageError: the image cannot be used.
+            ModelError: a model cannot be had or run, or its licence is not accepted.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.analyze("a.jpg")[0]["age"].value
+        """
+        photo = self.photo(image)
+        wanted = check_actions(actions)
+        detection = self._detect(photo)
+        if max_faces is not None:
+            detection = detection.first(max_faces)
+        found = self.analyze_faces(photo, detection.faces, actions=wanted)
+        return Analysis(detection, found, wanted)
+
+    def analyze_faces(
+        self,
+        image: ImageInput,
+        faces: Faces,
+        *,
+        actions: Sequence[str] = DEFAULT,
+    ) -> tuple[FaceAnalysis, ...]:
+        """The attributes of faces that were detected in ``image``, in their order.
+
+        Args:
+            image: the photo.
+            faces: in the photo's pixels.
+            actions: as for :meth:`analyze`, which says what is raised.
+        """
+        chosen = [self.attribute(action) for action in check_actions(actions)]
+        return analysing.analyze_faces(self, self.photo(image), faces, chosen)
+
+    def detection_pixels(self, photo: Photo) -> RGB:
+        """The photo as detection gets to see it: a large JPEG is decoded smaller."""
+        return photo.scaled(DETECTION_SIDE)
+
     def _detect(self, photo: Photo) -> Detection:
-        pixels = photo.scaled(DETECTION_SIDE)
+        pixels = self.detection_pixels(photo)
         found = self.detector.detect([pixels])[0]
         scale = (photo.width / pixels.shape[1], photo.height / pixels.shape[0])
         faces = found.scaled(*scale, size_hw=(photo.height, photo.width))
@@ -175,7 +246,7 @@ class Engine:
     def _crop(self, photo: Photo, face: Face) -> NDArray[np.uint8]:
         """The aligned crop, from the full-size photo where a smaller decode would cost detail."""
         embedder = self.embedder
-        pixels = photo.scaled(DETECTION_SIDE)
+        pixels = self.detection_pixels(photo)
         scale = pixels.shape[1] / photo.width
         if scale < 1 and face.box.width * scale < embedder.size_hw[1]:
             pixels, scale = photo.pixels(), 1.0
@@ -196,6 +267,19 @@ class Engine:
         """:meth:`represent` for each photo, as :meth:`detect_batch` does it."""
         return self.map(
             lambda image: self.represent(image, max_faces=max_faces).without_image(), images
+        )
+
+    def analyze_batch(
+        self,
+        images: Sequence[ImageInput],
+        *,
+        actions: Sequence[str] = DEFAULT,
+        max_faces: int | None = None,
+    ) -> list[Analysis]:
+        """:meth:`analyze` for each photo, as :meth:`detect_batch` does it."""
+        return self.map(
+            lambda image: self.analyze(image, actions=actions, max_faces=max_faces).without_image(),
+            images,
         )
 
     def compare(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
+from mien.analysis import Analysis
+from mien.attributes import DEFAULT
 from mien.engine.core import Engine
 from mien.image import ImageInput
 from mien.results import Comparison, Detection, Representation
 from mien.types import Metric
 
-__all__ = ["compare", "default_engine", "detect", "represent"]
+__all__ = ["analyze", "compare", "default_engine", "detect", "represent"]
 
 
 @functools.cache
@@ -75,3 +78,23 @@ def represent(
         >>> mien.represent("photo.jpg").embeddings.vector.shape   # doctest: +SKIP
     """
     return default_engine(detector, embedder).represent(image)
+
+
+def analyze(
+    image: ImageInput, *, actions: Sequence[str] = DEFAULT, detector: str | None = None
+) -> Analysis:
+    """The faces of one photo and their attributes.
+
+    Args:
+        image: as for :func:`detect`.
+        actions: see :meth:`Engine.analyze`.
+        detector: name of a detector; None: the settings' own.
+
+    Raises:
+        InvalidArgument: an attribute that there is not.
+        ImageError, ModelError: as for :func:`detect`.
+
+    Example:
+        >>> str(mien.analyze("photo.jpg")[0]["gender"])   # doctest: +SKIP
+    """
+    return default_engine(detector).analyze(image, actions=actions)

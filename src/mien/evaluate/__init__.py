@@ -1,10 +1,12 @@
 """Measure a pipeline on labelled photos, and calibrate it.
 
-``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration;
+``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration, ``attributes``
+compares age, gender, emotion and mask with labels;
 ``detection`` counts the faces that are found;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
+from mien.evaluate.attributes import AttributesReport, attributes
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
 from mien.evaluate.card_table import write_calibration
@@ -14,11 +16,13 @@ from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
 
 __all__ = [
+    "AttributesReport",
     "CalibrationOptions",
     "CalibrationReport",
     "DetectionReport",
     "PairsReport",
     "Score",
+    "attributes",
     "calibrate",
     "calibration_markdown",
     "detection",

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from mien.errors import ImageNotFound, InvalidArgument
 
-__all__ = ["FaceList", "PairList", "check_files", "read_faces", "read_pairs"]
+__all__ = [
+    "FaceList",
+    "PairList",
+    "at_line",
+    "check_files",
+    "read_faces",
+    "read_pairs",
+    "read_rows",
+]
 
 Index = NDArray[np.intp]
 
@@ -67,12 +75,12 @@ def read_pairs(file: str | Path) -> PairList:
         InvalidArgument: no such file, a missing column, an empty cell, ``same`` neither 0 nor 1,
             or not both kinds of pair.
     """
-    rows = _rows(file, ("a", "b", "same"))
+    rows = read_rows(file, ("a", "b", "same"))
     for line, row in rows:
         if row["same"] not in ("0", "1"):
-            raise _at(file, line, f"same must be 0 or 1, not {row['same']!r}")
+            raise at_line(file, line, f"same must be 0 or 1, not {row['same']!r}")
         if row.get("fold") == "":
-            raise _at(file, line, "fold is empty")
+            raise at_line(file, line, "fold is empty")
     same = np.array([row["same"] == "1" for _, row in rows])
     if same.all() or not same.any():
         raise InvalidArgument(f"{Path(file).name} needs pairs of both kinds: same 0 and same 1.")
@@ -94,17 +102,17 @@ def read_faces(file: str | Path) -> FaceList:
         InvalidArgument: no such file, a missing column, an empty cell in ``path``, ``id`` or
             ``fold``, a photo listed twice, or a person in two folds.
     """
-    rows = _rows(file, ("path", "id"))
+    rows = read_rows(file, ("path", "id"))
     seen: set[str] = set()
     fold_of: dict[str, str] = {}
     for line, row in rows:
         if row["path"] in seen:
-            raise _at(file, line, f"{row['path']} is listed twice")
+            raise at_line(file, line, f"{row['path']} is listed twice")
         seen.add(row["path"])
         if row.get("fold") == "":
-            raise _at(file, line, "fold is empty")
+            raise at_line(file, line, "fold is empty")
         if fold_of.setdefault(row["id"], row.get("fold", "")) != row.get("fold", ""):
-            raise _at(file, line, f"{row['id']} is in two folds")
+            raise at_line(file, line, f"{row['id']} is in two folds")
     return FaceList(
         names=tuple(row["path"] for _, row in rows),
         identity=tuple(row["id"] for _, row in rows),
@@ -130,8 +138,12 @@ def check_files(names: Sequence[str], root: str | Path) -> list[Path]:
     return paths
 
 
-def _rows(file: str | Path, columns: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
-    """The table's rows with their line numbers; ``columns`` are there and never empty."""
+def read_rows(file: str | Path, columns: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file with their line numbers; ``columns`` are there and never empty.
+
+    Raises:
+        InvalidArgument: no such file, not CSV, a missing column, no row, or an empty cell.
+    """
     name = Path(file).name
     try:
         with Path(file).open(newline="", encoding="utf-8-sig") as stream:
@@ -151,7 +163,7 @@ def _rows(file: str | Path, columns: Iterable[str]) -> list[tuple[int, dict[str,
     for line, row in rows:
         for column in columns:
             if not row[column]:
-                raise _at(file, line, f"{column} is empty")
+                raise at_line(file, line, f"{column} is empty")
     return rows
 
 
@@ -163,5 +175,6 @@ def _column(rows: list[tuple[int, dict[str, str]]], name: str) -> tuple[str, ...
     return tuple(row[name] for _, row in rows) if name in rows[0][1] else None
 
 
-def _at(file: str | Path, line: int, what: str) -> InvalidArgument:
+def at_line(file: str | Path, line: int, what: str) -> InvalidArgument:
+    """The error for what is wrong in a line of a list."""
     return InvalidArgument(f"{Path(file).name}, line {line}: {what}.")

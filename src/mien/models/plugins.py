@@ -10,6 +10,7 @@ A loader takes ``(card, models)`` and returns the model.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -18,8 +19,9 @@ from mien.errors import UnknownModel
 __all__ = ["loader", "loaders"]
 
 
+@cache  # reading what all installed packages announce takes milliseconds
 def loaders(group: str) -> dict[str, EntryPoint]:
-    """The entry points of ``group`` by name, sorted."""
+    """The entry points of ``group`` by name, sorted; read once."""
     return {point.name: point for point in sorted(entry_points(group=group), key=str)}
 
 

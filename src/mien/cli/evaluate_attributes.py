@@ -1,0 +1,42 @@
+"""The command ``mien eval attributes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mien.cli.progress import photo_progress
+from mien.cli.run import Run, shared_options
+
+__all__ = ["attributes"]
+
+
+@click.command("attributes")
+@click.option(
+    "--list",
+    "list_csv",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="CSV",
+    help="Column path, any of age,gender,emotion,mask, and optionally group.",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder that the list's paths are relative to.",
+)
+@shared_options(detector=True)
+def attributes(run: Run, list_csv: Path, root: Path) -> None:
+    """Measure how well age, gender, emotion and mask agree with labels."""
+    from mien.evaluate import attributes as measure
+
+    report = measure(run.engine, list_csv, root, progress=photo_progress())
+    lines = [str(report)]
+    for action, figures in report.measures.items():
+        told = (f"{name} {value}" for name, value in figures.items() if name != "by_group")
+        lines.append(f"  {action}: {', '.join(told)}")
+    lines.append(f"  {report.ms_per_image_cpu:.1f} ms of CPU per image")
+    run.answer(report.to_dict(), "\n".join(lines))
