@@ -35,9 +35,7 @@ class Converter:
         Raises:
             ConversionError: not a file that this converter understands.
         """
-        convert: Callable[..., bytes] = getattr(
-            importlib.import_module(self.module), self.function
-        )
+        convert: Callable[..., bytes] = getattr(importlib.import_module(self.module), self.function)
         return convert(source, *companions)
 
 
