@@ -97,10 +97,11 @@ class Engine:
     def calibration(self) -> Calibration | None:
         """How the recognition model's similarities become confidences; None: not calibrated."""
         with self._lock:
-            chosen = self._embedder
-            name = chosen if isinstance(chosen, str) else chosen.name
-            if self._calibration is None and name in embedder_names():
-                self._calibration = Calibration.from_card(self.models.card(name, "embed"))
+            if self._calibration is None:
+                chosen = self._embedder
+                name = chosen if isinstance(chosen, str) else chosen.name
+                if isinstance(chosen, str) or name in embedder_names():
+                    self._calibration = Calibration.from_card(self.models.card(name, "embed"))
             return self._calibration
 
     def load(self) -> None:
