@@ -179,16 +179,12 @@ def test_a_closed_pipe_is_quiet(tmp_path):
 
 def test_a_process_that_is_interrupted_ends_cleanly(tmp_path):
     entry = Path(__file__).with_name("waiting_entry.py")
-    process = subprocess.Popen(
-        [sys.executable, str(entry)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "waiting\n"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    with subprocess.Popen(
+        [sys.executable, str(entry)], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
     assert process.returncode == ExitCode.INTERRUPTED
     assert said.strip() == "mien: interrupted: Interrupted."
