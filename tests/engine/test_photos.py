@@ -210,5 +210,5 @@ def test_an_engine_serves_many_threads_and_can_be_closed_twice(engine):
 @pytest.mark.parametrize("option", ["detector", "embedder"])
 def test_a_misspelt_model_is_named_with_what_is_near(option):
     name = {"detector": "yunett", "embedder": "sfcae"}[option]
-    with Engine(**{option: name}) as engine, pytest.raises(UnknownModel, match="yunet|sface"):
+    with Engine(**{option: name}) as engine, pytest.raises(UnknownModel, match=r"yunet|sface"):
         engine.compare(drawn_face(1), drawn_face(1))
