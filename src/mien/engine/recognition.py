@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, NoFaceFound, NotFound
+from mien.errors import NoFaceFound, NotFound
 from mien.image import ImageInput
-from mien.match import decision as decisions
 from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
@@ -40,12 +39,10 @@ def compare(
     a: ImageInput,
     b: ImageInput,
     *,
-    fmr: float | None,
-    threshold: float | None,
+    decision: Decision,
     metric: Metric | None,
 ) -> Comparison:
     """See :meth:`mien.Engine.compare`."""
-    decision = decisions.for_verification(engine.calibration, fmr=fmr, threshold=threshold)
     one, other = engine.map(
         lambda job: engine.represent(job[0], max_faces=job[1]), [(a, 1), (b, None)]
     )
@@ -56,8 +53,9 @@ def compare(
     shown = own[0]
     if metric is not None and metric != engine.embedder.metric:
         shown = metrics.similarity(one.embeddings.vector, other.embeddings.vector, metric)[0]
-    passed = decision.passes(shown, confidence)
-    order = np.argsort(-(own[0] if confidence is None else confidence), kind="stable")
+    scores = decision.scores(shown, confidence)
+    passed = decision.passes(scores)
+    order = np.argsort(-scores, kind="stable")
     pairs = tuple(
         FaceComparison(
             other.detection[i],
@@ -94,16 +92,10 @@ def identify(
     image: ImageInput,
     *,
     top: int,
-    fpir: float | None,
-    threshold: float | None,
+    decision: Decision,
+    gallery_size: int,
 ) -> Identification:
     """See :meth:`mien.Engine.identify`."""
-    if top < 1:
-        raise InvalidArgument("top must be at least 1.")
-    size = gallery.size(group)
-    decision = decisions.for_identification(
-        engine.calibration, gallery_size=size, fpir=fpir, threshold=threshold
-    )
     found = engine.represent(image)
     hits = gallery.search(
         group, found.embeddings.vector, k=top + RERANKED, contract=engine.embedder.contract
@@ -119,7 +111,7 @@ def identify(
         threshold=decision.threshold,
         fpir=decision.rate,
         extrapolated=decision.extrapolated,
-        gallery_size=size,
+        gallery_size=gallery_size,
         width=found.detection.width,
         height=found.detection.height,
         image=found.image,
@@ -133,21 +125,20 @@ def verify(
     person: str,
     image: ImageInput,
     *,
-    fmr: float | None,
-    threshold: float | None,
+    decision: Decision,
 ) -> Comparison:
     """See :meth:`mien.Engine.verify`."""
-    decision = decisions.for_verification(engine.calibration, fmr=fmr, threshold=threshold)
     known = gallery.person(group, person)
     enrolled = _templates(engine, gallery, group, person)
     probe = engine.represent(image, max_faces=1)
     _need_face(probe, "image", "the photo")
-    scores = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
-    confidence = _confidence(engine.calibration, scores, probe.embeddings, enrolled)
-    best = int(np.argmax(scores if confidence is None else confidence))
+    alike = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
+    confidence = _confidence(engine.calibration, alike, probe.embeddings, enrolled)
+    scores = decision.scores(alike, confidence)
+    best = int(np.argmax(scores))
     return Comparison(
-        match=bool(decision.passes(scores, confidence)[best]),
-        similarity=float(scores[best]),
+        match=bool(decision.passes(scores)[best]),
+        similarity=float(alike[best]),
         confidence=None if confidence is None else float(confidence[best]),
         decided_on=decision.decided_on,
         threshold=decision.threshold,
@@ -193,8 +184,9 @@ def _candidates(
     if calibration is not None:
         norms = np.array([hit.norm for hit in hits], np.float64)  # None becomes NaN
         confidence = calibration.confidence(similarity, norm, norms)
-    passed = decision.passes(similarity, confidence)
-    order = np.argsort(-(similarity if confidence is None else confidence), kind="stable")
+    scores = decision.scores(similarity, confidence)
+    passed = decision.passes(scores)
+    order = np.argsort(-scores, kind="stable")
     return tuple(
         Candidate(
             person=hits[i].person,
