@@ -80,6 +80,18 @@ class Calibration:
         """
         return _sigmoid(self.logit(similarity, norm_a, norm_b))
 
+    def ceiling(self, similarity: ArrayLike) -> Float64:
+        """The highest confidence that a pair of this similarity can have, whatever its norms.
+
+        The log-odds are linear in the quality, so the highest lies at an end of its range. Who
+        stays below a threshold here needs no closer look.
+        """
+        facts = self.facts
+        s = np.asarray(similarity, np.float64)
+        w = facts.weights
+        ends = [s * (w[0] + w[1] * q) + (w[2] * q + w[3]) for q in facts.norm_clip]
+        return _sigmoid(np.maximum.reduce([*ends, facts.plain[0] * s + facts.plain[1]]))
+
     def threshold(self, fmr: float) -> Threshold:
         """The threshold at which one comparison in ``1 / fmr`` of two people passes.
 
