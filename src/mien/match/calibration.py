@@ -116,8 +116,10 @@ class Calibration:
         """The threshold at which a stranger is named with probability ``fpir``.
 
         A probe is compared with every face of the gallery, so each comparison gets
-        ``fmr = 1 - (1 - fpir) ** (1 / gallery_size)``. That takes the comparisons as independent;
-        faces of one person are not, which makes the true rate lower, never higher.
+        ``fmr = 1 - (1 - fpir) ** (1 / gallery_size)``. That takes the comparisons as independent
+        and the people as like those of the calibration. Several faces of one person make the true
+        rate lower; people who look more alike than the calibration's make it higher (measured:
+        docs/reference/calibration-sface.md).
 
         Args:
             fpir: false-positive identification rate, between 0 and 1.
