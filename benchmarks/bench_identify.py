@@ -14,22 +14,22 @@ from mien.models.samples import sample_photos
 from mien.types import Embeddings
 from report import Row, publish
 
+FACES = 10
 SIZES = (1_000, 10_000, 100_000)
 ROUNDS = 25
 
 
 def fill(gallery: Gallery, group: str, engine: Engine, size: int) -> None:
-    """Random unit templates, a thousand faces a person."""
+    """Random unit templates, ten faces a person."""
     rng = np.random.default_rng(0)
     contract = engine.embedder.contract
     gallery.create_group(group, contract=contract)
-    for start in range(0, size, 1000):
-        vector = rng.standard_normal((1000, contract.dim)).astype(np.float32)
+    for start in range(0, size, FACES):
+        vector = rng.standard_normal((FACES, contract.dim)).astype(np.float32)
         vector /= np.linalg.norm(vector, axis=1, keepdims=True)
         person = f"person {start}"
-        gallery.ensure_person(group, person)
-        templates = Embeddings(vector, np.full(1000, 12.6, np.float32))
-        gallery.add_faces(group, person, templates, contract=contract)
+        templates = Embeddings(vector, np.full(FACES, 12.6, np.float32))
+        gallery.add_faces(group, person, templates, contract=contract, create_person=True)
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Mien / baseline; None where there is no baseline."""
-        return None if self.baseline is None else self.mien / self.baseline
+        """Mien / baseline; None where there is no baseline, or it is 0."""
+        return self.mien / self.baseline if self.baseline else None
 
 
 def publish(name: str, rows: list[Row]) -> None:
@@ -33,8 +33,10 @@ def publish(name: str, rows: list[Row]) -> None:
     print(f"\n{name}")
     for row in rows:
         against = ""
-        if row.baseline is not None and row.ratio:
-            times = f"1/{1 / row.ratio:.1f}" if row.ratio < 1 else f"{row.ratio:.2f} x"
+        if row.baseline is not None:
+            times = "" if not row.ratio else f"{row.ratio:.2f} x"
+            if row.ratio and row.ratio < 1:
+                times = f"1/{1 / row.ratio:.1f}"
             against = f"{row.baseline:10.3f}  {row.baseline_name:<44} {times}"
         elif row.baseline_name:
             against = f"{'':10}  {row.baseline_name}"

@@ -1,21 +1,25 @@
 """Settings: one frozen object that is passed in; flag > environment > file > default.
 
 Nothing is read when this module is imported. :func:`load` reads ``MIEN_*`` variables and
-``mien.toml`` (in the working directory, or the file that ``MIEN_CONFIG`` names).
+``mien.toml`` (in the working directory, or the file that ``MIEN_CONFIG`` names; that one must
+exist).
 """
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -65,7 +69,7 @@ class Settings(BaseSettings):
         default="", description="Folder or URL that is tried first for model files."
     )
     offline: bool = Field(default=False, description="Never use the network.")
-    accept_licences: tuple[str, ...] = Field(
+    accept_licences: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names of models whose restrictive licence you accept."
     )
 
@@ -110,6 +114,28 @@ class Settings(BaseSettings):
     def _strip(cls, value: str) -> str:
         return value.strip()
 
+    @field_validator("host")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.strip():  # a server would take it for all interfaces
+            raise ValueError(
+                "an empty address; 127.0.0.1 is this machine only, 0.0.0.0 every interface"
+            )
+        return value.strip()
+
+    @field_validator("accept_licences", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
+        """A list; in the environment one of JSON, or names with commas between them."""
+        if not isinstance(value, str):
+            return value
+        if value.strip().startswith("["):
+            try:
+                return json.loads(value)
+            except ValueError:
+                raise ValueError("neither a JSON list nor names with commas") from None
+        return [name.strip() for name in value.split(",") if name.strip()]
+
     @property
     def gallery_url(self) -> str:
         """The gallery to use: ``gallery``, or the SQLite file in ``data_dir``."""
@@ -129,9 +155,30 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, ``mien.toml``."""
-        file = Path(os.environ.get("MIEN_CONFIG", "mien.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        """Order the sources: arguments, environment, ``mien.toml``.
+
+        Raises:
+            ConfigurationError: the file that ``MIEN_CONFIG`` names is none, or cannot be read.
+        """
+        file = _file()
+        if os.environ.get("MIEN_CONFIG") and not file.is_file():
+            what = "a folder" if file.is_dir() else "not there"
+            raise ConfigurationError(
+                f"The settings file {file.name} that MIEN_CONFIG names is {what}: name a file, or "
+                "unset MIEN_CONFIG.",
+                details={"setting": "MIEN_CONFIG"},
+            )
+        try:
+            table = TomlConfigSettingsSource(settings_cls, file)
+        except (ValueError, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ConfigurationError(f"{file.name} cannot be read: {reason}.") from None
+        return init_settings, env_settings, table
+
+
+def _file() -> Path:
+    """The file that settings are read from, if it is there."""
+    return Path(os.environ.get("MIEN_CONFIG") or "mien.toml")
 
 
 def load(**overrides: object) -> Settings:
@@ -152,12 +199,12 @@ def load(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(
-            f"The setting {name!r} cannot be used: {first['msg']}. "
-            f"It comes from a flag, MIEN_{name.upper()} or mien.toml.",
+            f"The setting {name!r} cannot be used: {first['msg'].removeprefix('Value error, ')}. "
+            f"It comes from a flag, MIEN_{name.upper()} or {_file().name}.",
             details={"setting": name},
         ) from None
-    except (ValueError, OSError) as error:  # unreadable or malformed mien.toml
-        raise ConfigurationError(f"mien.toml cannot be read: {error}") from None
+    except SettingsError as error:  # a variable whose text is not of the form that it must have
+        raise ConfigurationError(f"A MIEN_ variable cannot be used: {error}.") from None
 
 
 def available_cores() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -177,18 +178,85 @@ def test_a_closed_pipe_is_quiet(tmp_path):
     assert answer.returncode == ExitCode.BROKEN_PIPE
 
 
+MOCK = [sys.executable, str(Path(__file__).with_name("mock_entry.py"))]
+full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+
+
+def ended(command, redirection, folder):
+    """Run a command over drawn faces through a shell that redirects it."""
+    line = f"{shlex.join([*MOCK, *command])} {redirection}"
+    settings = {"MIEN_GALLERY": f"sqlite:///{folder / 'g.db'}", "MIEN_THREADS": "1"}
+    return subprocess.run(
+        ["/bin/sh", "-c", line], capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env={**os.environ, **settings},
+    )  # fmt: skip
+
+
+@full
+@pytest.mark.parametrize(
+    ("command", "redirection", "code"),
+    [
+        (["compare", "a.png", "a.png", "--json"], ">/dev/full", 2),
+        (["compare", "a.png", "b.png", "--json"], ">/dev/full", 2),
+        (["compare", "a.png", "b.png"], ">/dev/full", 2),
+        (["compare", "a.png", "a.png"], ">&-", 141),
+        (["compare", "a.png", "b.png", "--json"], ">&-", 141),
+        (["compare", "a.png", "b.png"], ">/dev/full 2>/dev/full", 2),
+        (["compare", "a.png", "b.png"], ">&- 2>&-", 141),
+        (["compare", "gone.png", "a.png"], "2>/dev/full", 2),
+        (["compare", "gone.png", "a.png", "--json"], "2>&-", 2),
+        (["compare", "gone.png", "a.png", "--json"], ">/dev/full", 2),
+        (["--help"], ">/dev/full", 2),
+        (["detect", "--help"], ">/dev/full", 2),
+        ([], "2>/dev/full", 2),
+        (["compare", "a.png", "b.png"], "2>/dev/full", 1),
+        (["compare", "a.png", "a.png"], "2>&-", 0),
+    ],
+)
+def test_1_is_never_a_failure_to_print(draw, tmp_path, command, redirection, code):
+    draw(1, "a.png")
+    draw(2, "b.png")
+    answer = ended(command, redirection, tmp_path)
+    assert answer.returncode == code
+    assert "Traceback" not in answer.stderr
+    assert "Exception" not in answer.stderr
+    if code == 2 and redirection == ">/dev/full" and "gone.png" not in command:
+        assert answer.stderr.startswith("mien: output: The answer cannot be written on stdout: ")
+
+
+@full
+@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-"])
+def test_an_answer_needs_no_stderr(draw, tmp_path, redirection):
+    draw(1, "a.png")
+    answer = ended(["enroll", "staff", "ann", "a.png", "--json"], redirection, tmp_path)
+    assert answer.returncode == 0
+    assert json.loads(answer.stdout)["enrolled"] == 1
+
+
+def test_a_closed_stdout_is_not_taken_for_a_database(draw, tmp_path):
+    draw(1, "a.png")
+    assert ended(["enroll", "staff", "ann", "a.png"], ">&- 2>&-", tmp_path).returncode == 141
+    answer = ended(["gallery", "list", "--json"], "<&-", tmp_path)
+    assert json.loads(answer.stdout)[0]["faces"] == 1
+
+
+def test_help_into_a_closed_pipe_is_not_1(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    for arguments in (["--help"], ["detect", "--help"], ["--version"]):
+        answer = subprocess.run([*MIEN, *arguments], stdout=writer, timeout=60, cwd=tmp_path)
+        assert answer.returncode == ExitCode.BROKEN_PIPE
+    os.close(writer)
+
+
 def test_a_process_that_is_interrupted_ends_cleanly(tmp_path):
     entry = Path(__file__).with_name("waiting_entry.py")
-    process = subprocess.Popen(
-        [sys.executable, str(entry)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "waiting\n"
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    with subprocess.Popen(
+        [sys.executable, str(entry)], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
     assert process.returncode == ExitCode.INTERRUPTED
     assert said.strip() == "mien: interrupted: Interrupted."

@@ -76,6 +76,7 @@ def test_list_and_show(mien, staff):
 
 
 def test_an_empty_gallery(mien):
+    mien("apps", "create", "shop")
     assert mien("gallery", "list", "--json").document == []
     assert mien("gallery", "list").stdout == "no groups\n"
 
@@ -93,9 +94,46 @@ def test_delete_wants_yes_where_nobody_can_be_asked(mien, staff):
 
 def test_the_gallery_option_and_a_gallery_that_cannot_be(mien, staff, tmp_path):
     other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert mien("apps", "create", "shop", "--gallery", other).exit_code == 0
     assert mien("gallery", "list", "--gallery", other, "--json").document == []
     (tmp_path / "broken.db").write_bytes(b"this is no database" * 100)
     broken = mien("gallery", "list", "--gallery", f"sqlite:///{tmp_path / 'broken.db'}", "--json")
     assert broken.exit_code == 3
     assert broken.document["error"]["code"] == "gallery_unavailable"
     assert str(tmp_path) not in broken.stdout + broken.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["identify", "staff", "ann.png"],
+        ["verify", "staff", "ann", "ann.png"],
+        ["gallery", "list"],
+        ["gallery", "show", "staff"],
+        ["gallery", "delete", "staff", "--yes"],
+        ["apps", "list"],
+        ["keys", "list"],
+        ["keys", "revoke", "nonesuch"],
+    ],
+)
+def test_what_only_reads_makes_no_gallery(mien, draw, tmp_path, monkeypatch, arguments):
+    draw(1, "ann.png")
+    monkeypatch.setenv("MIEN_GALLERY", f"sqlite:///{tmp_path / 'mistyped' / 'faces.db'}")
+    answer = mien(*arguments, "--json")
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "not_found")
+    assert "There is no gallery 'faces.db' yet: enrol somebody first" in answer.stderr
+    assert not (tmp_path / "mistyped").exists()
+    assert mien("enroll", "staff", "ann", "ann.png").exit_code == 0
+    assert (tmp_path / "mistyped" / "faces.db").is_file()
+
+
+def test_doctor_makes_no_gallery_and_says_so(mien, tmp_path):
+    row = mien("doctor", "--json").document["gallery"]
+    assert "enrol somebody first" in row["note"]
+    assert "error" not in row
+    assert "enrol somebody first" in mien("doctor").stdout
+    assert not list((tmp_path / "data").iterdir())
+    mien("apps", "create", "shop")
+    assert "note" not in mien("doctor", "--json").document["gallery"]
+    row = mien("doctor", "--app", "nonesuch", "--json").document["gallery"]
+    assert row["error"]["code"] == "not_found"

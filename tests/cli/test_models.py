@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli.doctor import without_password
+from mien.cli.doctor import without_secrets
 from mien.cli.progress import download_progress
 from mien.cli.run import Rooms
 
@@ -99,16 +99,38 @@ def test_doctor_with_a_broken_gallery(mien, tmp_path):
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("postgresql://ann:pw@db:5432/faces", "postgresql://ann:***@db:5432/faces"),
-        ("postgresql://ann:p@w@db/faces", "postgresql://ann:***@db/faces"),
-        ("postgresql://ann@db/faces", "postgresql://ann@db/faces"),
+        ("postgresql://ann:pw@db:5432/faces", "postgresql://***@db:5432/faces"),
+        ("postgresql://ann:p@w@db/faces", "postgresql://***@db/faces"),
+        ("postgresql://ann:se/cret@db/faces", "postgresql://***@db/faces"),
+        ("postgresql://ann:se?cr#et@db/faces", "postgresql://***@db/faces"),
+        ("postgresql://db/faces?user=ann&password=secret", "postgresql://db/faces?***"),
+        ("https://tok3n@host/x", "https://***@host/x"),
+        ("https://h/x?sig=SECRET", "https://h/x?***"),
+        ("https://h/x#SECRET", "https://h/x#***"),
         ("sqlite:///a@b:c.db", "sqlite:///a@b:c.db"),
         ("a folder", "a folder"),
         ("", ""),
     ],
 )
-def test_no_password_is_shown(url, shown):
-    assert without_password(url) == shown
+def test_no_secret_is_shown(url, shown):
+    assert without_secrets(url) == shown
+
+
+def test_doctor_shows_no_secret(mien, monkeypatch):
+    monkeypatch.setenv("MIEN_MODELS_MIRROR", "https://tok3n@host/x?sig=SECRET")
+    monkeypatch.setenv("MIEN_GALLERY", "postgresql://ann:se/cret@db/faces?password=hidden")
+    answer = mien("doctor", "--json")
+    told = answer.stdout + answer.stderr + mien("doctor").stdout
+    for secret in ("tok3n", "SECRET", "cret@", "hidden"):
+        assert secret not in told
+
+
+def test_serve_wants_an_address(mien):
+    served = []
+    answer = mien("serve", "--host", "", "--json", rooms=Rooms(serve=served.append))
+    assert (answer.exit_code, answer.document["error"]["code"]) == (2, "configuration")
+    assert "0.0.0.0 every interface" in answer.stderr
+    assert not served
 
 
 def test_serve_hands_the_options_to_the_service(mien):

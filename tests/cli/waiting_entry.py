@@ -1,5 +1,6 @@
 """A command line whose engine takes for ever to come: something to interrupt."""
 
+import signal
 import sys
 import time
 
@@ -12,4 +13,6 @@ def wait(settings, models):
     time.sleep(60)
 
 
+# A shell starts its background jobs with the signal ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 main(["detect", "a.jpg"], rooms=Rooms(engine=wait))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mien import Engine, config
-from mien.errors import ImageDecodeError, InvalidArgument, NoFaceFound
+from mien.errors import ImageDecodeError, InvalidArgument, NoFaceFound, UnknownModel
 from mien.image import open_photo
 from mien.testing import MockDetector, MockEmbedder, drawn_face, drawn_photo, mock_engine
 
@@ -205,3 +205,10 @@ def test_an_engine_serves_many_threads_and_can_be_closed_twice(engine):
     engine.close()
     engine.close()
     assert engine.compare(photo, photo)
+
+
+@pytest.mark.parametrize("option", ["detector", "embedder"])
+def test_a_misspelt_model_is_named_with_what_is_near(option):
+    name = {"detector": "yunett", "embedder": "sfcae"}[option]
+    with Engine(**{option: name}) as engine, pytest.raises(UnknownModel, match=r"yunet|sface"):
+        engine.compare(drawn_face(1), drawn_face(1))

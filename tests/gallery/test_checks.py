@@ -64,3 +64,11 @@ def test_vectors_of_another_length_are_of_another_model():
 def test_vectors_are_rows(shape):
     with pytest.raises(InvalidArgument, match="shape"):
         checks.vectors(np.zeros(shape, np.float32), random_contract(8))
+
+
+@pytest.mark.parametrize(
+    ("check", "words"), [("person_name", "of a person"), ("application_name", "of an application")]
+)
+def test_a_bad_name_says_whose(check, words):
+    with pytest.raises(InvalidArgument, match=f"^The name {words} is "):
+        getattr(checks, check)("")

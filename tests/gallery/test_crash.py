@@ -23,20 +23,27 @@ PROCESS = Path(__file__).with_name("enrolling_process.py")
 DIM = 16
 
 
-def enrol_and_kill(url: str, lives_s: Iterable[float], *, seed: int = 0) -> list[list[str]]:
-    """Let processes enrol, one after the other; kill each after its life. What they reported."""
+def enrol_and_kill(
+    url: str, lives: Iterable[tuple[int, float]], *, seed: int = 0
+) -> list[list[str]]:
+    """Let processes enrol, one after the other, and kill each after its life.
+
+    A life is so many reports (so that a busy machine does not end it before it began) and then
+    so many seconds. Returns what they reported.
+    """
     reports: list[list[str]] = []
     with subprocess.Popen(
         [sys.executable, PROCESS, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as nursery:
         assert nursery.stdin is not None
         assert nursery.stdout is not None
-        for i, life_s in enumerate(lives_s, seed):
+        for i, (lines, more_s) in enumerate(lives, seed):
             nursery.stdin.write(f"{i}\n")
             nursery.stdin.flush()
             ready, pid = nursery.stdout.readline().split()
             assert ready == "ready"
-            time.sleep(life_s)
+            reports += [nursery.stdout.readline().split() for _ in range(lines)]
+            time.sleep(more_s)
             os.kill(int(pid), signal.SIGKILL)
             while (line := nursery.stdout.readline()) != "end\n":
                 reports.append(line.split())
@@ -85,7 +92,8 @@ def assert_sound(file: Path) -> None:
 def test_killed_at_any_instant(tmp_path):
     file = tmp_path / "faces.db"
     rng = random.Random(1)
-    reports = enrol_and_kill(f"sqlite:///{file}", [rng.uniform(0, 0.1) for _ in range(KILLS)])
+    lives = [(rng.randint(0, 8), rng.uniform(0, 0.02)) for _ in range(KILLS)]
+    reports = enrol_and_kill(f"sqlite:///{file}", lives)
     found = check(f"sqlite:///{file}", reports)
     added = sum(2 for line in reports if line[0] == "added")
     deleted = sum(line[0] == "deleted" for line in reports)

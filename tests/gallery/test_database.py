@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable, N
 from mien.gallery import Gallery
 from mien.gallery.records import migrate
 from mien.gallery.records.database import Database
+from mien.gallery.records.file import DatabaseFile
 from mien.gallery.records.schema import metadata
 from mien.testing.galleries import random_gallery, unit_vectors
 from mien.types import Embeddings
@@ -56,8 +58,15 @@ def test_the_safe_settings_are_on(gallery):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "faces.db", "mysql://x/y", "sqlite://", "sqlite:///:memory:", "sqlite:", "\x00"]
-)
+    "url",
+    [
+        "", "faces.db", "mysql://x/y", "sqlite://", "sqlite:///:memory:", "sqlite:", "\x00",
+        "sqlite+aiosqlite:////x/faces.db", "sqlite+pysqlcipher:////x/faces.db",
+        "sqlite:///faces.db?nosuch=1", "sqlite:///file:faces.db?mode=ro&uri=true",
+        "sqlite:///file:faces.db", "sqlite://host/faces.db", "sqlite://me:pw@/faces.db",
+        "sqlite:///a\x00b",
+    ],
+)  # fmt: skip
 def test_urls_that_cannot_be(url):
     with pytest.raises(ConfigurationError, match="sqlite:///"):
         Gallery.open(url)
@@ -112,15 +121,92 @@ def test_damage_is_named(tmp_path):
     assert file.read_bytes() == bytes(content)
 
 
-def test_a_read_only_gallery_reads_and_refuses_writes(tmp_path):
-    made = random_gallery(tmp_path, persons=2)
+@pytest.fixture
+def powerless(tmp_path):
+    """A folder whose permissions hold for this process, even where it is root's."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+
+        def regain_power():
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)
+
+        yield folder, (lambda: os.seteuid(65534)) if root else (lambda: None), regain_power
+        regain_power()
+
+
+def freeze(folder):
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(0o555)
+
+
+def test_a_read_only_gallery_reads_and_refuses_writes(powerless):
+    folder, lose_power, _ = powerless
+    made = random_gallery(folder, persons=2)
     made.gallery.close()
-    url = f"sqlite:///file:{tmp_path / 'gallery.db'}?mode=ro&uri=true"
-    with Gallery.open(url) as gallery:
+    freeze(folder)
+    before = (folder / "gallery.db").read_bytes()
+    lose_power()
+    with Gallery.open(made.url, create=False) as gallery:
         found = gallery.search("people", made.vectors[:1], contract=made.contract)
         assert found[0][0].person == made.names[0]
+        assert len(gallery.persons("people")) == 2
         with pytest.raises(GalleryUnavailable, match=r"'gallery\.db' is read-only"):
             gallery.add_person("people", "Ann")
+        with pytest.raises(GalleryUnavailable, match="read-only"):
+            gallery.delete_group("people")
+        assert len(gallery.persons("people")) == 2
+    assert [file.name for file in folder.iterdir()] == ["gallery.db"]
+    assert (folder / "gallery.db").read_bytes() == before
+
+
+def test_what_others_write_into_a_read_only_gallery_is_noticed(powerless):
+    folder, lose_power, regain_power = powerless
+    made = random_gallery(folder, persons=2)
+    made.gallery.close()
+    freeze(folder)
+    lose_power()
+    file = DatabaseFile(folder / "gallery.db", create=False, timeout_s=1)
+    file.connect().close()
+    file.check()
+    regain_power()
+    (folder / "gallery.db").chmod(0o644)
+    with Gallery.open(made.url) as other:
+        other.add_person("people", "Ann")
+        with pytest.raises(GalleryUnavailable, match="replaced"):
+            file.check()
+    with pytest.raises(GalleryUnavailable, match="replaced"):
+        file.check()
+
+
+def test_a_read_only_gallery_is_read_while_its_owner_writes(powerless):
+    folder, lose_power, _ = powerless
+    made = random_gallery(folder, persons=2)
+    with made.gallery as owner:
+        owner.add_person("people", "Ann")
+        freeze(folder)
+        lose_power()
+        with Gallery.open(made.url, create=False) as gallery:
+            assert len(gallery.persons("people")) == 3
+            owner.add_person("people", "Bob")
+            assert len(gallery.persons("people")) == 4
+
+
+def test_a_read_only_gallery_with_an_unread_log_is_refused(powerless):
+    folder, lose_power, _ = powerless
+    made = random_gallery(folder, persons=1)
+    copies = {name: (folder / name).read_bytes() for name in ("gallery.db", "gallery.db-wal")}
+    made.gallery.close()
+    for name, content in copies.items():
+        (folder / name).write_bytes(content)
+    freeze(folder)
+    lose_power()
+    with pytest.raises(GalleryUnavailable, match="log"):
+        Gallery.open(made.url, create=False)
 
 
 def test_a_locked_gallery_waits_and_then_says_so(tmp_path):
@@ -201,6 +287,79 @@ def test_a_broken_constraint_is_an_error_of_mien(gallery):
         connection.exec_driver_sql(
             "INSERT INTO applications (id, name, created_at) VALUES ('x', 'default', 0)"
         )
+
+
+def remove(file):
+    for one in file.parent.glob(f"{file.name}*"):
+        one.unlink()
+
+
+@pytest.mark.parametrize("what", ["deleted", "moved", "replaced"])
+def test_a_gallery_whose_file_is_gone_takes_and_tells_nothing(tmp_path, what):
+    made = random_gallery(tmp_path, persons=2)
+    file = tmp_path / "gallery.db"
+    with made.gallery as gallery:
+        if what == "moved":
+            file.rename(tmp_path / "elsewhere.db")
+        else:
+            remove(file)
+        if what == "replaced":
+            other = random_gallery(tmp_path, persons=1)
+            other.gallery.close()
+        faces = Embeddings(made.vectors[:1], made.norms[:1])
+        for use in (
+            lambda: gallery.create_group("more", contract=made.contract),
+            lambda: gallery.add_faces("people", "Ann", faces, contract=made.contract),
+            lambda: gallery.search("people", made.vectors[:1], contract=made.contract),
+            lambda: gallery.groups(),
+        ):
+            with pytest.raises(GalleryUnavailable, match=r"'gallery\.db' was deleted") as caught:
+                use()
+            assert str(tmp_path) not in str(caught.value)
+    assert file.exists() == (what == "replaced")
+
+
+def test_a_file_that_goes_during_a_write_takes_the_acknowledgement_along(tmp_path):
+    made = random_gallery(tmp_path, persons=1)
+    database = made.gallery._database
+
+    def write():
+        with database.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM faces")
+            remove(tmp_path / "gallery.db")
+
+    with made.gallery, pytest.raises(GalleryUnavailable, match="was deleted"):
+        write()
+
+
+def test_a_new_connection_never_makes_a_file(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    remove(tmp_path / "x.db")
+    with pytest.raises(GalleryUnavailable, match="cannot be opened"), database.reading():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gallery_comes_back_with_its_file(tmp_path):
+    made = random_gallery(tmp_path, persons=1)
+    file, away = tmp_path / "gallery.db", tmp_path / "away.db"
+    with made.gallery as gallery:
+        file.rename(away)
+        with pytest.raises(GalleryUnavailable):
+            gallery.groups()
+        away.rename(file)
+        gallery.add_person("people", "Ann")
+
+
+def test_a_gallery_stays_where_it_was_when_the_process_moves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    with Gallery.open("sqlite:///odd #%25name.db") as gallery:
+        monkeypatch.chdir(tmp_path / "sub")
+        database = gallery._database
+        with database.reading(), database.reading() as second:
+            assert second.exec_driver_sql("SELECT 1").scalar() == 1
+    assert (tmp_path / "odd #%name.db").is_file()
 
 
 def test_a_closed_gallery_refuses(gallery):

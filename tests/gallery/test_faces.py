@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mien.errors import AlreadyExists, InvalidArgument, LimitExceeded, NotFound
-from mien.gallery import Gallery, GalleryLimits
-from mien.testing.galleries import random_gallery, unit_vectors
+from mien.gallery import Gallery, GalleryLimits, mean_template
+from mien.testing.galleries import random_contract, random_gallery, unit_vectors
 from mien.types import Box, Embeddings
 
 PHOTO, OTHER_PHOTO = "a" * 64, "b" * 64
@@ -50,6 +50,62 @@ def test_a_person_without_faces_has_no_embeddings(staff):
     faces, embeddings = staff.embeddings("staff", "Ann")
     assert faces == []
     assert embeddings.vector.shape == (0, 8)
+
+
+def test_the_faces_of_several_persons_at_once(staff, contract):
+    first, second = add(staff, n=2, norm=9.0)
+    (third,) = add(staff, "Bob", seed=1, norm=np.nan)
+    add(staff, "Cid", seed=2, create_person=True)
+    staff.add_person("staff", "Dan")
+    ids = {name: staff.person("staff", name).id for name in ("Ann", "Bob", "Dan")}
+    found = staff.faces_of("staff", [ids["Bob"], ids["Ann"], ids["Dan"], ids["Ann"], "0" * 32])
+    assert set(found) == {ids["Ann"], ids["Bob"]}
+    assert found[ids["Bob"]][0] == [third.id]
+    assert found[ids["Ann"]][0] == [first.id, second.id]
+    assert np.array_equal(found[ids["Ann"]][1].vector, unit_vectors(2, 8))
+    assert found[ids["Ann"]][1].norm.tolist() == [9, 9]
+    assert np.isnan(found[ids["Bob"]][1].norm).all()
+
+
+def test_faces_of_persons_stay_inside_the_group_and_its_contract(staff, contract):
+    add(staff)
+    ann = staff.person("staff", "Ann").id
+    staff.create_group("guests", contract=contract)
+    assert staff.faces_of("guests", [ann]) == {}
+    staff.create_group("short", contract=random_contract(4))
+    staff.add_member("short", ann, source="staff")
+    assert staff.faces_of("short", [ann]) == {}
+    staff.add_member("guests", ann, source="staff")
+    assert list(staff.faces_of("guests", [ann])) == [ann]
+    with pytest.raises(NotFound):
+        staff.faces_of("nobody", [ann])
+
+
+def test_faces_of_takes_as_many_persons_as_a_page(staff):
+    assert staff.faces_of("staff", (f"{i:032x}" for i in range(1000))) == {}
+    assert staff.faces_of("staff", []) == {}
+    with pytest.raises(InvalidArgument, match="at most 1000"):
+        staff.faces_of("staff", (f"{i:032x}" for i in range(1001)))
+
+
+@pytest.mark.parametrize(
+    ("norms", "mean"), [((9, 5), 7), ((9, np.nan), 9), ((np.nan, np.nan), None)]
+)
+def test_the_mean_template_is_what_a_mean_group_searches(gallery, contract, norms, mean):
+    gallery.create_group("staff", contract=contract, scoring="mean")
+    faces = Embeddings(unit_vectors(2, 8), np.array(norms, np.float32))
+    gallery.add_faces("staff", "Ann", faces, contract=contract, create_person=True)
+    template = mean_template(faces)
+    ((hit,),) = gallery.search("staff", template.vector, contract=contract)
+    assert hit.similarity == pytest.approx(1, abs=1e-6)
+    assert hit.norm == mean
+    assert template.norm.tolist() == pytest.approx([np.nan if mean is None else mean], nan_ok=True)
+    assert template.vector.dtype == template.norm.dtype == np.float32
+
+
+def test_nobody_has_no_mean_template():
+    with pytest.raises(InvalidArgument):
+        mean_template(Embeddings(np.zeros((0, 8), np.float32), np.zeros(0, np.float32)))
 
 
 @pytest.mark.parametrize(

@@ -153,3 +153,11 @@ def test_a_negative_gallery():
 def test_facts_that_cannot_be(change, message):
     with pytest.raises(InvalidArgument, match=message):
         Calibration(dataclasses.replace(FACTS, **change))
+
+
+def test_the_ceiling_is_the_highest_confidence_of_any_quality():
+    calibration = Calibration(FACTS)
+    similarity = np.linspace(-1, 1, 41)
+    norms = np.array([*np.linspace(1, 30, 60), np.nan])
+    everything = calibration.confidence(similarity[:, None], norms[None], 100.0)
+    np.testing.assert_allclose(calibration.ceiling(similarity), everything.max(axis=1))

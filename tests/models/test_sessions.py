@@ -16,7 +16,7 @@ from mien.models.cache import Cache
 from mien.models.child import open_candidate
 from mien.models.choice import Candidate
 from mien.models.session import Session
-from mien.testing.session import MockSession
+from mien.testing import MockSession
 
 
 def _needs_openvino():

@@ -7,6 +7,7 @@ asks its :class:`~mien.cli.run.Run` for an engine or a gallery, and only that im
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,20 @@ def main(arguments: Sequence[str] | None = None, *, rooms: Rooms | None = None) 
     Raises:
         SystemExit: always; the codes are in :class:`mien.cli.exits.ExitCode`.
     """
+    _occupy_standard_streams()
     from mien.cli.root import cli
 
     given = None if arguments is None else list(arguments)
     cli.main(given, prog_name="mien", obj=rooms)
+
+
+def _occupy_standard_streams() -> None:
+    """Give closed standard streams (``>&-``) a place, or the next file, a database, gets theirs.
+
+    A library that prints would then write into it.
+    """
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, so this one

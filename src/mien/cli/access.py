@@ -26,7 +26,7 @@ def apps() -> None:
 
 @apps.command("create")
 @click.argument("name")
-@shared_options(gallery=True)
+@shared_options(gallery=True, creates=True)
 def create_app(run: Run, name: str) -> None:
     """Create an application and its first API key, which is shown once."""
     application = run.gallery.create_application(name)
@@ -68,7 +68,7 @@ def keys() -> None:
 @click.option(
     "--expires", metavar="WHEN", help="A date (2027-01-31) or a time from now (12h, 30d)."
 )
-@shared_options(gallery=True)
+@shared_options(gallery=True, creates=True)
 def create_key(run: Run, name: str, scopes: tuple[str, ...], expires: str | None) -> None:
     """Create an API key. It is shown once and kept only as a hash."""
     application = run.gallery.application(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ import mien
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.models import describe_source
 from mien.cli.output import tell
-from mien.cli.run import Run, shared_options
-from mien.errors import MienError
+from mien.cli.run import DEFAULT_APPLICATION, Run, shared_options
+from mien.errors import MienError, NotFound
 
 if TYPE_CHECKING:
     from mien.models import ModelCard
@@ -74,26 +75,29 @@ def _machine() -> dict[str, Any]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The settings in force. A gallery's URL may hold a password, which is left out."""
+    """The settings in force. A URL may hold secrets, which are left out."""
     settings = run.settings.model_dump(mode="json")
-    settings["gallery"] = without_password(run.settings.gallery_url)
-    settings["models_mirror"] = without_password(run.settings.models_mirror)
+    settings["gallery"] = without_secrets(run.settings.gallery_url)
+    settings["models_mirror"] = without_secrets(run.settings.models_mirror)
     return settings
 
 
-def without_password(url: str) -> str:
-    """A URL whose password is shown as ``***``.
+def without_secrets(url: str) -> str:
+    """A URL that shows ``***`` for all that may be a secret: before a ``@``, and after a ``?``.
+
+    A password may hold any character when somebody forgot to quote it, so everything up to the
+    last ``@`` is hidden. A file's URL (``sqlite:///``) has no login.
 
     Example:
-        >>> without_password("postgresql://ann:secret@db/faces")
-        'postgresql://ann:***@db/faces'
+        >>> without_secrets("https://ann:secret@db/faces?sig=abc")
+        'https://***@db/faces?***'
     """
     scheme, mark, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    login, at, host = authority.rpartition("@")
-    if not at or ":" not in login:
-        return url
-    return f"{scheme}{mark}{login.partition(':')[0]}:***@{host}{slash}{path}"
+    if not mark:
+        scheme, rest = "", url
+    elif "@" in rest and not rest.startswith("/"):
+        rest = f"***@{rest.rpartition('@')[2]}"
+    return scheme + mark + re.sub(r"([?#]).*", r"\1***", rest, count=1, flags=re.DOTALL)
 
 
 def _installed(package: str) -> str | None:
@@ -143,12 +147,24 @@ def _calibration(facts: CalibrationFacts) -> dict[str, Any]:
 
 
 def _gallery(run: Run) -> dict[str, Any]:
-    row: dict[str, Any] = {"url": without_password(run.settings.gallery_url)}
+    row: dict[str, Any] = {"url": without_secrets(run.settings.gallery_url)}
     try:
         groups = run.gallery.groups(limit=1)
+    except NotFound as error:
+        if _gallery_exists(run):  # so it is the application that does not
+            return row | {"error": Failure.of(error).to_dict()}
+        return row | {"note": error.message}  # nobody has been enrolled: nothing is wrong
     except MienError as error:
         return row | {"error": Failure.of(error).to_dict()}
     return row | {"application": run.application, "empty": not groups}
+
+
+def _gallery_exists(run: Run) -> bool:
+    try:
+        run.rooms.gallery(run.settings.gallery_url, DEFAULT_APPLICATION, False).close()
+    except NotFound:
+        return False
+    return True
 
 
 def _describe(document: dict[str, Any]) -> str:
@@ -159,14 +175,19 @@ def _describe(document: dict[str, Any]) -> str:
         f"{machine['cores']} core(s)",
         f"runtimes: {', '.join(runtimes)}",
         *(line for model in document["models"] for line in _describe_model(model)),
-        f"gallery: {document['gallery']['url']}"
-        + ("" if "error" not in document["gallery"] else " (cannot be used)"),
+        f"gallery: {document['gallery']['url']}" + _gallery_state(document["gallery"]),
         "settings:",
         *(f"  {name} = {value}" for name, value in document["settings"].items()),
         *(f"warning: {warning}" for warning in document["warnings"]),
         "all is well" if document["ok"] else f"{len(document['problems'])} problem(s)",
     ]
     return "\n".join(lines)
+
+
+def _gallery_state(gallery: dict[str, Any]) -> str:
+    if "error" in gallery:
+        return " (cannot be used)"
+    return f" ({gallery['note']})" if "note" in gallery else ""
 
 
 def _describe_model(model: dict[str, Any]) -> list[str]:

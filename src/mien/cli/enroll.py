@@ -12,6 +12,7 @@ import click
 from mien.cli.exits import ExitCode
 from mien.cli.output import tell
 from mien.cli.photos import as_source
+from mien.cli.progress import on_terminal
 from mien.cli.run import Run, shared_options
 from mien.errors import InvalidArgument
 
@@ -35,7 +36,7 @@ ALREADY_THERE = "duplicate"
     metavar="DIR",
     help="Enrol a folder: one sub-folder per person.",
 )
-@shared_options(detector=True, embedder=True, application=True)
+@shared_options(detector=True, embedder=True, application=True, creates=True)
 def enroll(
     run: Run, group: str, person: str | None, images: tuple[str, ...], folder: Path | None
 ) -> None:
@@ -101,7 +102,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _shown(outcomes: Iterator[PhotoOutcome], total: int) -> Iterator[PhotoOutcome]:
     """The outcomes, with a progress bar where stderr is a terminal."""
-    if not sys.stderr.isatty():
+    if not on_terminal():
         yield from outcomes
         return
     with click.progressbar(
@@ -117,7 +118,7 @@ def _shown(outcomes: Iterator[PhotoOutcome], total: int) -> Iterator[PhotoOutcom
 
 def _tell(outcome: PhotoOutcome) -> None:
     """Acknowledge a committed photo, a line each, where there is no progress bar."""
-    if sys.stderr.isatty():
+    if on_terminal():
         return
     if outcome.rejection is None:
         tell(f"enrolled {outcome.photo.name}", err=True)

@@ -13,11 +13,11 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
-from mien.cli.output import tell, tell_json
+from mien.cli.output import flush_answer, forget, tell, tell_json
 from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError
 
 __all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
@@ -28,10 +28,11 @@ class ExitCode(IntEnum):
 
     DONE = 0
     NO = 1  # compare, verify: not a match
-    BAD_INPUT = 2  # bad usage or bad input; also a defect of Mien (error code "internal")
+    # bad usage or bad input; also a defect of Mien ("internal"), an answer that cannot be written
+    BAD_INPUT = 2
     MISSING = 3  # a missing model or service
     INTERRUPTED = 130  # Ctrl-C
-    BROKEN_PIPE = 141  # whoever read the answer went away
+    BROKEN_PIPE = 141  # whoever read the answer went away, or stdout is closed
 
 
 def exit_code(error: MienError) -> ExitCode:
@@ -45,7 +46,7 @@ class Failure:
     """What went wrong, as it is told.
 
     Attributes:
-        code: stable; an error's ``code``, or ``usage``, ``interrupted``, ``internal``.
+        code: stable; an error's ``code``, or ``usage``, ``interrupted``, ``output``, ``internal``.
         message: one sentence that says what to do.
         details: facts for machines.
         exit_code: what the process ends with.
@@ -95,6 +96,19 @@ def _usage_message(error: click.ClickException) -> str:
 class MienGroup(click.Group):
     """A group of commands that ends every failure as :class:`Failure` tells it."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own signature
+    ) -> click.Context:
+        """Read the arguments; where that prints (``--help``), a closed pipe ends with 141."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError:  # click would end with 1
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a closed pipe is no error to speak of."""
         try:
@@ -118,35 +132,51 @@ class MienGroup(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
+            flush_answer()
         except BrokenPipeError:
             code = ExitCode.BROKEN_PIPE
         except (Exception, KeyboardInterrupt) as error:
             code = _fail(error, as_json="--json" in arguments)
-        if code == ExitCode.BROKEN_PIPE:
-            _forget_stdout()
+        if _refuses(sys.stdout):
+            forget(sys.stdout)
+        if _refuses(sys.stderr):
+            forget(sys.stderr)
         sys.exit(int(code or 0))
 
 
 def _fail(error: BaseException, *, as_json: bool) -> int:
     if os.environ.get("MIEN_DEBUG") == "1":
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)), err=True)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
+        tell(error.format_message(), err=True)
+        return ExitCode.BAD_INPUT
+    if isinstance(error, OSError) and _while_printing(error):
+        reason = error.strerror or type(error).__name__
+        message = f"The answer cannot be written on stdout: {reason}."
+        Failure("output", message, ExitCode.BAD_INPUT).tell(as_json=False)
         return ExitCode.BAD_INPUT
     failure = Failure.of(error)
     try:
         failure.tell(as_json=as_json)
-        sys.stdout.flush()
+        flush_answer()
     except BrokenPipeError:
         return ExitCode.BROKEN_PIPE
+    except OSError:  # the reason is on stderr; the document cannot be
+        return failure.exit_code
     return failure.exit_code
 
 
-def _forget_stdout() -> None:
-    """Let nothing be written to a closed pipe when the interpreter ends."""
+def _while_printing(error: OSError) -> bool:
+    """Whether it came of writing on stdout: of click's ``echo`` (here or for ``--help``)."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name in {click.echo.__name__, flush_answer.__name__}
+
+
+def _refuses(stream: TextIO | None) -> bool:
+    """Whether a stream holds something that it cannot get rid of."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        if stream is not None:
+            stream.flush()
     except (OSError, ValueError):
-        return
+        return True
+    return False

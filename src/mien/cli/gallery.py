@@ -69,7 +69,7 @@ def delete(run: Run, group: str, person: str | None, yes: bool) -> None:
 
 
 def _ask(run: Run, question: str) -> None:
-    if run.as_json or not sys.stdin.isatty():
+    if run.as_json or sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgument("Deleting cannot be undone: give --yes.")
     click.confirm(question, abort=True, err=True)
 

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
+from mien.cli.output import tell
 
 if TYPE_CHECKING:
     from mien.models.progress import Progress
 
-__all__ = ["download_progress", "photo_progress"]
+__all__ = ["download_progress", "on_terminal", "photo_progress"]
 
 MEGABYTE = 1_000_000
 WIDTH = 30
@@ -29,8 +29,13 @@ def photo_progress() -> Progress:
     return _progress(str)
 
 
+def on_terminal() -> bool:
+    """Whether stderr is a terminal; a closed one is not."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _progress(amount: Amount) -> Progress:
-    return _Bar(amount) if sys.stderr.isatty() else _Lines(amount)
+    return _Bar(amount) if on_terminal() else _Lines(amount)
 
 
 class _Bar:
@@ -46,7 +51,7 @@ class _Bar:
             bar = "#" * filled + "-" * (WIDTH - filled)
             text = f"[{bar}] {text} of {self._amount(total)}"
         ended = total is not None and done >= total
-        click.echo(f"\r\x1b[K{description} {text}", err=True, nl=ended)
+        tell(f"\r\x1b[K{description} {text}", err=True, nl=ended)
 
 
 class _Lines:
@@ -59,8 +64,8 @@ class _Lines:
     def __call__(self, description: str, done: int, total: int | None) -> None:
         if total is not None and done >= total:
             self._begun.discard(description)
-            click.echo(f"{description}: done", err=True)
+            tell(f"{description}: done", err=True)
         elif description not in self._begun:
             self._begun.add(description)
             size = "" if total is None else f" ({self._amount(total)})"
-            click.echo(f"{description}{size}", err=True)
+            tell(f"{description}{size}", err=True)

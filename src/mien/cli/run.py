@@ -38,10 +38,10 @@ def _engine(settings: Settings, models: ModelStore) -> Engine:
     return Engine(settings=settings, models=models)
 
 
-def _gallery(url: str, application: str) -> Gallery:
+def _gallery(url: str, application: str, create: bool) -> Gallery:
     from mien.gallery import Gallery
 
-    return Gallery.open(url, application=application)
+    return Gallery.open(url, application=application, create=create)
 
 
 def _serve(settings: Settings) -> None:
@@ -57,13 +57,13 @@ class Rooms:
     Attributes:
         models: settings -> the store of model files.
         engine: settings, store -> an engine.
-        gallery: URL, application -> an open gallery.
+        gallery: URL, application, whether it is made where it is missing -> an open gallery.
         serve: settings -> None; serves until it is interrupted.
     """
 
     models: Callable[[Settings], ModelStore] = _models
     engine: Callable[[Settings, ModelStore], Engine] = _engine
-    gallery: Callable[[str, str], Gallery] = _gallery
+    gallery: Callable[[str, str, bool], Gallery] = _gallery
     serve: Callable[[Settings], None] = _serve
 
 
@@ -75,6 +75,7 @@ class Run:
         rooms: where parts come from.
         as_json: ``--json`` was given.
         application: ``--app``.
+        creates: the command makes the gallery where it is missing.
         overrides: settings that were given as options.
         licences: ``--accept-licence``, beside those that the settings accept.
     """
@@ -82,6 +83,7 @@ class Run:
     rooms: Rooms
     as_json: bool
     application: str = DEFAULT_APPLICATION
+    creates: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict)
     licences: tuple[str, ...] = ()
 
@@ -113,8 +115,12 @@ class Run:
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The application's view of the gallery, closed when the command ends."""
-        gallery = self.rooms.gallery(self.settings.gallery_url, self.application)
+        """The application's view of the gallery, closed when the command ends.
+
+        Raises:
+            NotFound: there is none yet and the command does not make one, or no such application.
+        """
+        gallery = self.rooms.gallery(self.settings.gallery_url, self.application, self.creates)
         return click.get_current_context().with_resource(gallery)
 
     def with_settings(self, **overrides: object) -> Run:
@@ -161,6 +167,7 @@ def shared_options(
     embedder: bool = False,
     gallery: bool = False,
     application: bool = False,
+    creates: bool = False,
 ) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[..., None]]:
     """Give a command ``--json`` and the shared options that it wants, as its first argument.
 
@@ -170,6 +177,7 @@ def shared_options(
         embedder: ``--embedder``.
         gallery: ``--gallery`` (implied by the next one).
         application: ``--app``.
+        creates: the command writes to the gallery, so it may make it.
     """
     options: list[Callable[[Any], Any]] = [_JSON]
     options += _MODELS if models or detector or embedder else ()
@@ -184,6 +192,7 @@ def shared_options(
                 rooms=click.get_current_context().find_object(Rooms) or Rooms(),
                 as_json=given.pop("as_json"),
                 application=given.pop("application", DEFAULT_APPLICATION),
+                creates=creates,
                 overrides={name: given.pop(name) for name in _SETTINGS if name in given},
                 licences=given.pop("licences", ()),
             )

@@ -30,8 +30,8 @@ class MultiScaleOptions:
     Attributes:
         base_side: of the first look.
         fine_above: photos longer than this get a second look at ``fine_side``.
-        fine_side: of the second look; the smallest face that is found measures about
-            ``12 * long side / fine_side`` pixels.
+        fine_side: of the second look; the smallest frontal face that is found measures about
+            ``16 * long side / fine_side`` pixels.
         small_side: of the last look for a face that is too large.
         padding: black border of the padded look, as a share of the long side.
         weak_score: the last looks are taken when no face reaches this score.

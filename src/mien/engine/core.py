@@ -22,8 +22,10 @@ from mien.embed import Embedder
 from mien.embed.registry import create as create_embedder
 from mien.embed.registry import names as embedder_names
 from mien.engine import analysing, enrolment, recognition
+from mien.errors import InvalidArgument
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.match.calibration import Calibration
+from mien.match.decision import for_identification, for_verification
 from mien.models import ModelStore
 from mien.results import Comparison, Detection, Enrolment, Identification, Representation
 from mien.types import RGB, Embeddings, Face, Faces, Metric
@@ -104,10 +106,11 @@ class Engine:
     def calibration(self) -> Calibration | None:
         """How the recognition model's similarities become confidences; None: not calibrated."""
         with self._lock:
-            chosen = self._embedder
-            name = chosen if isinstance(chosen, str) else chosen.name
-            if self._calibration is None and name in embedder_names():
-                self._calibration = Calibration.from_card(self.models.card(name, "embed"))
+            if self._calibration is None:
+                chosen = self._embedder
+                name = chosen if isinstance(chosen, str) else chosen.name
+                if isinstance(chosen, str) or name in embedder_names():
+                    self._calibration = Calibration.from_card(self.models.card(name, "embed"))
             return self._calibration
 
     def attribute(self, name: str) -> Attribute:
@@ -304,7 +307,8 @@ class Engine:
             InvalidArgument: ``fmr`` and ``threshold`` together, or a rate outside (0, 1).
             ImageError, ModelError: as for :meth:`represent`.
         """
-        return recognition.compare(self, a, b, fmr=fmr, threshold=threshold, metric=metric)
+        decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
+        return recognition.compare(self, a, b, decision=decision, metric=metric)
 
     # ------------------------------------------------------------------ with a gallery
 
@@ -371,8 +375,14 @@ class Engine:
             InvalidArgument: ``fpir`` and ``threshold`` together, or out of range.
             ImageError, ModelError: as for :meth:`represent`.
         """
+        if top < 1:
+            raise InvalidArgument("top must be at least 1.")
+        size = gallery.size(group)
+        decision = for_identification(
+            self.calibration, gallery_size=size, fpir=fpir, threshold=threshold
+        )
         return recognition.identify(
-            self, gallery, group, image, top=top, fpir=fpir, threshold=threshold
+            self, gallery, group, image, top=top, decision=decision, gallery_size=size
         )
 
     def verify(
@@ -392,7 +402,8 @@ class Engine:
             NoFaceFound: the photo shows no face.
             EmbeddingMismatch, InvalidArgument, ImageError, ModelError: as for :meth:`identify`.
         """
-        return recognition.verify(self, gallery, group, person, image, fmr=fmr, threshold=threshold)
+        decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
+        return recognition.verify(self, gallery, group, person, image, decision=decision)
 
     # ------------------------------------------------------------------ threads and life
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.config import Settings
-from mien.errors import AlreadyExists, ImageError, InvalidArgument
+from mien.errors import AlreadyExists, ImageError, InvalidArgument, NotFound
 from mien.image import ImageInput
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Faces
@@ -68,8 +69,10 @@ def photos_of(
     """One person's photos, named.
 
     Raises:
-        InvalidArgument: names and images differ in number.
+        InvalidArgument: names and images differ in number, or one photo is given, not a list.
     """
+    if isinstance(images, str | bytes):
+        raise InvalidArgument("images must be a list of photos: [photo], not photo.")
     if names is None:
         names = [_name(image, i) for i, image in enumerate(images)]
     if len(names) != len(images):
@@ -81,8 +84,8 @@ def enroll_each(
     engine: Engine, gallery: Gallery, group: str, photos: Iterable[EnrolmentPhoto]
 ) -> Iterator[PhotoOutcome]:
     """See :meth:`mien.Engine.enroll_each`. At most twice the thread budget are looked ahead."""
-    gallery.ensure_group(group, contract=engine.embedder.contract)
     engine.load()  # here, so that a missing model is raised once and not for every photo
+    _check_group(engine, gallery, group)
     waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | Rejection]]] = deque()
     source = iter(photos)
     ahead = 2 * engine.settings.thread_budget
@@ -112,13 +115,19 @@ def summary(group: str, outcomes: Iterable[PhotoOutcome]) -> Enrolment:
     )
 
 
+def _check_group(engine: Engine, gallery: Gallery, group: str) -> None:
+    """Refuse a group of another model now; one that is missing is made for the first face."""
+    with contextlib.suppress(NotFound):
+        gallery.check_contract(gallery.group(group), engine.embedder.contract)
+
+
 def _prepare(engine: Engine, photo: EnrolmentPhoto) -> _Prepared | Rejection:
     """Detect, judge and embed the face of one photo."""
     try:
         opened = engine.photo(photo.image)
         found = engine.represent(opened, max_faces=2).without_image()
         sha256 = opened.sha256
-    except ImageError as error:
+    except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
         return Rejection(photo.name, (error.code,), error.message)
     refusal = _refusal(photo.name, found.detection.faces, engine.settings)
     return refusal or _Prepared(found, sha256)
@@ -151,6 +160,7 @@ def _store(
     if isinstance(prepared, Rejection):
         return PhotoOutcome(photo, None, prepared)
     found = prepared.found
+    gallery.ensure_group(group, contract=found.contract)
     try:
         stored = gallery.add_faces(
             group,

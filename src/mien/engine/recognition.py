@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, NoFaceFound, NotFound
+from mien.errors import NoFaceFound, NotFound
 from mien.image import ImageInput
-from mien.match import decision as decisions
 from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
@@ -33,6 +33,7 @@ Scores = NDArray[np.float64]
 
 # Persons fetched by similarity before they are ranked by confidence, beyond those asked for.
 RERANKED = 20
+PERSONS_AT_ONCE = 500
 
 
 def compare(
@@ -40,24 +41,23 @@ def compare(
     a: ImageInput,
     b: ImageInput,
     *,
-    fmr: float | None,
-    threshold: float | None,
+    decision: Decision,
     metric: Metric | None,
 ) -> Comparison:
     """See :meth:`mien.Engine.compare`."""
-    decision = decisions.for_verification(engine.calibration, fmr=fmr, threshold=threshold)
     one, other = engine.map(
         lambda job: engine.represent(job[0], max_faces=job[1]), [(a, 1), (b, None)]
     )
     _need_face(one, "a", "the first photo")
     _need_face(other, "b", "the second photo")
     own = metrics.similarity(one.embeddings.vector, other.embeddings.vector, engine.embedder.metric)
-    confidence = _confidence(engine.calibration, own[0], one.embeddings, other.embeddings)
+    confidence = _confidence(engine.calibration, own[0], one.embeddings, other.embeddings.norm)
     shown = own[0]
     if metric is not None and metric != engine.embedder.metric:
         shown = metrics.similarity(one.embeddings.vector, other.embeddings.vector, metric)[0]
-    passed = decision.passes(shown, confidence)
-    order = np.argsort(-(own[0] if confidence is None else confidence), kind="stable")
+    scores = decision.scores(shown, confidence)
+    passed = decision.passes(scores)
+    order = np.argsort(-scores, kind="stable")
     pairs = tuple(
         FaceComparison(
             other.detection[i],
@@ -94,23 +94,22 @@ def identify(
     image: ImageInput,
     *,
     top: int,
-    fpir: float | None,
-    threshold: float | None,
+    decision: Decision,
+    gallery_size: int,
 ) -> Identification:
     """See :meth:`mien.Engine.identify`."""
-    if top < 1:
-        raise InvalidArgument("top must be at least 1.")
-    size = gallery.size(group)
-    decision = decisions.for_identification(
-        engine.calibration, gallery_size=size, fpir=fpir, threshold=threshold
-    )
     found = engine.represent(image)
     hits = gallery.search(
         group, found.embeddings.vector, k=top + RERANKED, contract=engine.embedder.contract
     )
+    searched = [
+        _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
+        for i, of_face in enumerate(hits)
+    ]
+    known = _all_faces(gallery, group, {one for search in searched for one in search.unsettled})
     faces = tuple(
-        FaceMatches(face, _candidates(engine.calibration, decision, float(norm), of_face)[:top])
-        for face, norm, of_face in zip(found.detection, found.embeddings.norm, hits, strict=True)
+        FaceMatches(face, search.candidates(engine.embedder.metric, known)[:top])
+        for face, search in zip(found.detection, searched, strict=True)
     )
     return Identification(
         group=group,
@@ -119,7 +118,7 @@ def identify(
         threshold=decision.threshold,
         fpir=decision.rate,
         extrapolated=decision.extrapolated,
-        gallery_size=size,
+        gallery_size=gallery_size,
         width=found.detection.width,
         height=found.detection.height,
         image=found.image,
@@ -133,21 +132,20 @@ def verify(
     person: str,
     image: ImageInput,
     *,
-    fmr: float | None,
-    threshold: float | None,
+    decision: Decision,
 ) -> Comparison:
     """See :meth:`mien.Engine.verify`."""
-    decision = decisions.for_verification(engine.calibration, fmr=fmr, threshold=threshold)
     known = gallery.person(group, person)
     enrolled = _templates(engine, gallery, group, person)
     probe = engine.represent(image, max_faces=1)
     _need_face(probe, "image", "the photo")
-    scores = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
-    confidence = _confidence(engine.calibration, scores, probe.embeddings, enrolled)
-    best = int(np.argmax(scores if confidence is None else confidence))
+    alike = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
+    confidence = _confidence(engine.calibration, alike, probe.embeddings, enrolled.norm)
+    scores = decision.scores(alike, confidence)
+    best = int(np.argmax(scores))
     return Comparison(
-        match=bool(decision.passes(scores, confidence)[best]),
-        similarity=float(scores[best]),
+        match=bool(decision.passes(scores)[best]),
+        similarity=float(alike[best]),
         confidence=None if confidence is None else float(confidence[best]),
         decided_on=decision.decided_on,
         threshold=decision.threshold,
@@ -170,42 +168,92 @@ def _templates(engine: Engine, gallery: Gallery, group: str, person: str) -> Emb
         raise NotFound(f"No face of {person!r} is enrolled in group {group!r}: enrol a photo.")
     if pinned.scoring == "max":
         return enrolled
-    mean = enrolled.vector.mean(axis=0, keepdims=True)
-    mean /= max(float(np.linalg.norm(mean)), np.finfo(np.float32).tiny)
-    return Embeddings(mean.astype(np.float32), enrolled.norm.mean(keepdims=True))
+    from mien.gallery import mean_template  # loaded already: there is a gallery
+
+    return mean_template(enrolled)
 
 
 def _confidence(
-    calibration: Calibration | None, similarity: Scores, probe: Embeddings, others: Embeddings
+    calibration: Calibration | None,
+    similarity: Scores,
+    probe: Embeddings,
+    norm: NDArray[np.float32],
 ) -> Scores | None:
-    """Confidence of one probe against ``others``, or None without a calibration."""
+    """Confidence of one probe against faces of these norms, or None without a calibration."""
     if calibration is None:
         return None
-    return calibration.confidence(similarity, probe.norm[0], others.norm)
+    return calibration.confidence(similarity, probe.norm[0], norm)
 
 
-def _candidates(
-    calibration: Calibration | None, decision: Decision, norm: float, hits: list[Hit]
-) -> tuple[Candidate, ...]:
-    """The hits that pass, most confident first."""
-    similarity = np.array([hit.similarity for hit in hits], np.float64)
-    confidence = None
-    if calibration is not None:
-        norms = np.array([hit.norm for hit in hits], np.float64)  # None becomes NaN
-        confidence = calibration.confidence(similarity, norm, norms)
-    passed = decision.passes(similarity, confidence)
-    order = np.argsort(-(similarity if confidence is None else confidence), kind="stable")
-    return tuple(
-        Candidate(
-            person=hits[i].person,
-            person_id=hits[i].person_id,
-            similarity=float(similarity[i]),
-            confidence=None if confidence is None else float(confidence[i]),
-            face_id=hits[i].face_id,
+def _all_faces(
+    gallery: Gallery, group: str, person_ids: set[str]
+) -> dict[str, tuple[list[str], Embeddings]]:
+    """A person's id -> ids and templates of all faces, asked for in bounded parts."""
+    known: dict[str, tuple[list[str], Embeddings]] = {}
+    wanted = sorted(person_ids)
+    for start in range(0, len(wanted), PERSONS_AT_ONCE):
+        known |= gallery.faces_of(group, wanted[start : start + PERSONS_AT_ONCE])
+    return known
+
+
+class _Search:
+    """One face's hits in the index, on their way to candidates.
+
+    The index gives each person's most similar face; the most confident one may be another. So
+    the faces of those who can pass at all are compared again, all of them.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration | None,
+        decision: Decision,
+        probe: Embeddings,
+        hits: list[Hit],
+    ) -> None:
+        self._calibration = calibration
+        self._decision = decision
+        self._probe = probe
+        similarity = np.array([hit.similarity for hit in hits], np.float64)
+        ceiling = None if calibration is None else calibration.ceiling(similarity)
+        possible = decision.passes(decision.scores(similarity, ceiling))
+        self.hits = [hit for hit, may_pass in zip(hits, possible, strict=True) if may_pass]
+
+    @property
+    def unsettled(self) -> set[str]:
+        """Ids of the persons whose most similar face need not be the one that decides."""
+        if self._decision.decided_on == "similarity":
+            return set()
+        return {hit.person_id for hit in self.hits if hit.face_id is not None}
+
+    def candidates(
+        self, metric: Metric, known: Mapping[str, tuple[list[str], Embeddings]]
+    ) -> tuple[Candidate, ...]:
+        """Who passes, best first. ``known``: a person's id -> ids and templates of the faces."""
+        scored = [self._scored(hit, metric, known.get(hit.person_id)) for hit in self.hits]
+        passed = [pair for pair in scored if pair[0] >= self._decision.threshold]
+        return tuple(candidate for _, candidate in sorted(passed, key=lambda pair: -pair[0]))
+
+    def _scored(
+        self, hit: Hit, metric: Metric, own: tuple[list[str], Embeddings] | None
+    ) -> tuple[float, Candidate]:
+        """The person's score in the unit of the decision, and the candidate it makes."""
+        ids: list[str | None] = [hit.face_id]
+        similarity = np.array([hit.similarity], np.float64)
+        norm = np.array([hit.norm], np.float32)  # None becomes NaN
+        if hit.face_id is not None and own is not None:
+            ids = [*own[0]]
+            similarity = metrics.similarity(self._probe.vector, own[1].vector, metric)[0]
+            norm = own[1].norm
+        confidence = _confidence(self._calibration, similarity, self._probe, norm)
+        scores = self._decision.scores(similarity, confidence)
+        best = int(np.argmax(scores))
+        return float(scores[best]), Candidate(
+            person=hit.person,
+            person_id=hit.person_id,
+            similarity=float(similarity[best]),
+            confidence=None if confidence is None else float(confidence[best]),
+            face_id=ids[best],
         )
-        for i in order
-        if passed[i]
-    )
 
 
 def _need_face(found: Representation, image: str, what: str) -> None:

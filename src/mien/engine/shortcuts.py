@@ -5,20 +5,36 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from mien import config
 from mien.analysis import Analysis
 from mien.attributes import DEFAULT
 from mien.engine.core import Engine
 from mien.image import ImageInput
+from mien.models import ModelStore
 from mien.results import Comparison, Detection, Representation
 from mien.types import Metric
 
 __all__ = ["analyze", "compare", "default_engine", "detect", "represent"]
 
 
-@functools.cache
 def default_engine(detector: str | None = None, embedder: str | None = None) -> Engine:
-    """The engine behind the one-line functions, one for each pair of models."""
-    return Engine(detector=detector, embedder=embedder)
+    """The engine behind the one-line functions: one for each pair of models.
+
+    The settings are read once, when it is first asked for. All of them share their open models.
+    """
+    settings = _models().settings
+    return _engine(detector or settings.detector, embedder or settings.embedder)
+
+
+@functools.cache
+def _models() -> ModelStore:
+    return ModelStore(config.load())
+
+
+@functools.cache
+def _engine(detector: str, embedder: str) -> Engine:
+    models = _models()
+    return Engine(detector=detector, embedder=embedder, models=models, settings=models.settings)
 
 
 def detect(image: ImageInput, *, detector: str | None = None) -> Detection:

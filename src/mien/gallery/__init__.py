@@ -17,6 +17,7 @@ from mien.gallery.model import (
     Scoring,
     StoredFace,
 )
+from mien.gallery.records.vectors import mean_template
 
 __all__ = [
     "DEFAULT_APPLICATION",
@@ -31,4 +32,5 @@ __all__ = [
     "Scope",
     "Scoring",
     "StoredFace",
+    "mean_template",
 ]

@@ -12,9 +12,10 @@ from mien.gallery.model import DEFAULT_SCOPES, ApiKey, Application, Scope
 from mien.gallery.records import applications, keys
 from mien.gallery.records.database import Database
 
-__all__ = ["Access", "page_size"]
+__all__ = ["MAX_PAGE", "Access", "page_size"]
 
-_MAX_PAGE = 1000
+MAX_PAGE = 1000
+"""At most so many entries in one page, and persons in one question."""
 
 
 class Access:
@@ -125,8 +126,8 @@ def page_size(limit: int) -> int:
     Raises:
         InvalidArgument: not 1 to 1000.
     """
-    if not 1 <= limit <= _MAX_PAGE:
-        raise InvalidArgument(f"limit must be 1 to {_MAX_PAGE}.", details={"max": _MAX_PAGE})
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidArgument(f"limit must be 1 to {MAX_PAGE}.", details={"max": MAX_PAGE})
     return limit
 
 

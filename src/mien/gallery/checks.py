@@ -50,7 +50,7 @@ def person_name(name: str) -> str:
         InvalidArgument: empty, longer than 255 characters, begins or ends with a space, or holds
             a character that is not printable (control, line break, unpaired surrogate).
     """
-    return _printable(name, "person")
+    return _printable(name, "a person")
 
 
 def application_name(name: str) -> str:
@@ -59,7 +59,7 @@ def application_name(name: str) -> str:
     Raises:
         InvalidArgument: not a name.
     """
-    return _printable(name, "application")
+    return _printable(name, "an application")
 
 
 def face_id(text: str) -> str:
@@ -133,6 +133,5 @@ def _printable(name: str, what: str) -> str:
         if len(name) <= _MAX_NAME and name.isprintable() and name == name.strip():
             return name
     raise InvalidArgument(
-        f"The name of a {what} is 1 to {_MAX_NAME} printable characters, without spaces at "
-        "its ends."
+        f"The name of {what} is 1 to {_MAX_NAME} printable characters, without spaces at its ends."
     )

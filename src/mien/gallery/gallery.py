@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.errors import InvalidArgument
 from mien.gallery import checks
-from mien.gallery.access import page_size
+from mien.gallery.access import MAX_PAGE, page_size
 from mien.gallery.index import ExactIndex
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
@@ -19,7 +19,7 @@ from mien.gallery.model import (
     Hit,
     StoredFace,
 )
-from mien.gallery.records import faces
+from mien.gallery.records import faces, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.migrate import migrate
 from mien.gallery.roster import Roster
@@ -157,7 +157,7 @@ class Gallery(Roster):
                 boxes cover each other by half (intersection over union) or one is not known.
             LimitExceeded: the group is full.
         """
-        vectors = checks.vectors(embeddings.vector, contract)
+        checked = checks.vectors(embeddings.vector, contract)
         origin = _source(source_sha256, boxes, len(embeddings))
         with self._database.writing() as connection:
             row = self._group(connection, group)
@@ -168,7 +168,7 @@ class Gallery(Roster):
                 connection,
                 row,
                 found,
-                Embeddings(vectors, embeddings.norm),
+                Embeddings(checked, embeddings.norm),
                 origin,
                 limit=self._limits.faces_per_group,
             )
@@ -229,6 +229,29 @@ class Gallery(Roster):
             row = self._group(connection, group)
             return faces.templates(connection, row, self._person(connection, row, person))
 
+    def faces_of(
+        self, group: str, person_ids: Iterable[str]
+    ) -> dict[str, tuple[list[str], Embeddings]]:
+        """All faces of several persons at once, for comparing a probe with each of them.
+
+        Args:
+            group: name of the group.
+            person_ids: ids (not names) of at most 1000 persons, as :meth:`search` gives them.
+
+        Returns:
+            Person's id -> ids of the faces and their templates ``(n, d)``, in the same order:
+            oldest first. Who is not in the group, has no face or was deleted is left out.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: more than 1000 persons.
+        """
+        wanted = sorted(set(person_ids))
+        if len(wanted) > MAX_PAGE:
+            raise InvalidArgument(f"Ask for the faces of at most {MAX_PAGE} persons at once.")
+        with self._database.snapshot() as connection:
+            return vectors.faces_of(connection, self._group(connection, group), wanted)
+
     def search(
         self,
         group: str,
@@ -252,11 +275,11 @@ class Gallery(Roster):
         """
         if k < 1:
             raise InvalidArgument("k must be at least 1.")
-        vectors = checks.vectors(probes, contract)
+        checked = checks.vectors(probes, contract)
         with self._database.reading() as connection:
             row = self._group(connection, group)
         checks.contracts_agree(group, row.group.contract, contract)
-        return self._searcher.search(row, vectors, k=k)
+        return self._searcher.search(row, checked, k=k)
 
 
 def _source(sha256: str | None, boxes: Sequence[Box | None] | None, count: int) -> faces.Source:

@@ -80,6 +80,18 @@ class Calibration:
         """
         return _sigmoid(self.logit(similarity, norm_a, norm_b))
 
+    def ceiling(self, similarity: ArrayLike) -> Float64:
+        """The highest confidence that a pair of this similarity can have, whatever its norms.
+
+        The log-odds are linear in the quality, so the highest lies at an end of its range. Who
+        stays below a threshold here needs no closer look.
+        """
+        facts = self.facts
+        s = np.asarray(similarity, np.float64)
+        w = facts.weights
+        ends = [s * (w[0] + w[1] * q) + (w[2] * q + w[3]) for q in facts.norm_clip]
+        return _sigmoid(np.maximum.reduce([*ends, facts.plain[0] * s + facts.plain[1]]))
+
     def threshold(self, fmr: float) -> Threshold:
         """The threshold at which one comparison in ``1 / fmr`` of two people passes.
 
@@ -104,8 +116,10 @@ class Calibration:
         """The threshold at which a stranger is named with probability ``fpir``.
 
         A probe is compared with every face of the gallery, so each comparison gets
-        ``fmr = 1 - (1 - fpir) ** (1 / gallery_size)``. That takes the comparisons as independent;
-        faces of one person are not, which makes the true rate lower, never higher.
+        ``fmr = 1 - (1 - fpir) ** (1 / gallery_size)``. That takes the comparisons as independent
+        and the people as like those of the calibration. Several faces of one person make the true
+        rate lower; people who look more alike than the calibration's make it higher (measured:
+        docs/reference/calibration-sface.md).
 
         Args:
             fpir: false-positive identification rate, between 0 and 1.

@@ -13,6 +13,8 @@ from mien.match.calibration import Calibration
 
 __all__ = ["DEFAULT_FMR", "DEFAULT_FPIR", "Decision", "for_identification", "for_verification"]
 
+Scores = NDArray[np.floating]
+
 DEFAULT_FMR = 1e-3
 DEFAULT_FPIR = 1e-2
 
@@ -33,13 +35,15 @@ class Decision:
     rate: float | None
     extrapolated: bool
 
-    def passes(
-        self, similarity: NDArray[np.floating], confidence: NDArray[np.floating] | None
-    ) -> NDArray[np.bool_]:
-        """Which pairs pass; both arrays have the same shape."""
+    def scores(self, similarity: Scores, confidence: Scores | None) -> Scores:
+        """What decides and ranks: the scores in the unit of ``threshold``; same shape."""
         if self.decided_on == "similarity" or confidence is None:
-            return np.asarray(similarity >= self.threshold)
-        return np.asarray(confidence >= self.threshold)
+            return similarity
+        return confidence
+
+    def passes(self, scores: Scores) -> NDArray[np.bool_]:
+        """Which of :meth:`scores` pass. A NaN does not."""
+        return np.asarray(scores >= self.threshold)
 
 
 def for_verification(
@@ -53,7 +57,7 @@ def for_verification(
     given = _given(threshold, fmr, "fmr")
     if given is not None:
         return given
-    rate = DEFAULT_FMR if fmr is None else fmr
+    rate = DEFAULT_FMR if fmr is None else _number(fmr, "fmr")
     chosen = _calibrated(calibration, "fmr").threshold(rate)
     return Decision("confidence", chosen.confidence, rate, chosen.extrapolated)
 
@@ -73,7 +77,7 @@ def for_identification(
     given = _given(threshold, fpir, "fpir")
     if given is not None:
         return given
-    rate = DEFAULT_FPIR if fpir is None else fpir
+    rate = DEFAULT_FPIR if fpir is None else _number(fpir, "fpir")
     chosen = _calibrated(calibration, "fpir").identification_threshold(rate, max(1, gallery_size))
     return Decision("confidence", chosen.confidence, rate, chosen.extrapolated)
 
@@ -83,9 +87,18 @@ def _given(threshold: float | None, rate: float | None, name: str) -> Decision |
         return None
     if rate is not None:
         raise InvalidArgument(f"Give either {name} or threshold, not both.")
-    if not np.isfinite(threshold):
-        raise InvalidArgument("threshold must be a finite number.")
-    return Decision("similarity", float(threshold), None, extrapolated=False)
+    return Decision("similarity", _number(threshold, "threshold"), None, extrapolated=False)
+
+
+def _number(value: float, name: str) -> float:
+    """``value`` as a finite float; callers without types may have given anything."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise InvalidArgument(f"{name} must be a finite number.")
+    return number
 
 
 def _calibrated(calibration: Calibration | None, name: str) -> Calibration:

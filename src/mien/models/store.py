@@ -127,7 +127,7 @@ class ModelStore:
         if card.needs_acceptance and not accepted:
             raise LicenceNotAccepted(
                 f"{card.name} is published under {card.licence}. If that fits your use, accept "
-                f"it: --accept-licence {card.name}, or MIEN_ACCEPT_LICENCES='[\"{card.name}\"]'.",
+                f"it: --accept-licence {card.name}, or MIEN_ACCEPT_LICENCES={card.name}.",
                 details={"model": card.name, "licence": card.licence},
             )
         return self._fetcher.fetch(card.sources)

@@ -2,10 +2,12 @@
 
 from mien.testing.engines import mock_calibration, mock_engine
 from mien.testing.faces import MockDetector, MockEmbedder, drawn_face, drawn_photo
+from mien.testing.session import MockSession
 
 __all__ = [
     "MockDetector",
     "MockEmbedder",
+    "MockSession",
     "drawn_face",
     "drawn_photo",
     "mock_calibration",

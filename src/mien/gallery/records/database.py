@@ -14,24 +14,14 @@ from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable, NotFound
+from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
+from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
 
 __all__ = ["Database"]
 
 _POOL = 8
 _OVERFLOW = 120
-
-_REASONS = {
-    "SQLITE_BUSY": "is locked by another program: try again, or stop that program",
-    "SQLITE_LOCKED": "is locked by another program: try again, or stop that program",
-    "SQLITE_READONLY": "is read-only: allow writing to the file and its folder",
-    "SQLITE_FULL": "cannot grow, because the disk is full: free some space",
-    "SQLITE_CANTOPEN": "cannot be opened: check that its folder exists and can be read and written",
-    "SQLITE_PERM": "cannot be opened: check the permissions of the file and its folder",
-    "SQLITE_IOERR": "cannot be read or written: check the disk",
-    "SQLITE_CORRUPT": "is damaged: restore it from a backup; it has not been changed",
-    "SQLITE_NOTADB": "is not a database: name another file; it has not been changed",
-}
+_DRIVERS = ("sqlite", "sqlite+pysqlite")
 
 
 class Database:
@@ -39,33 +29,31 @@ class Database:
 
     Args:
         url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
-        create: make the file (mode 0600) and its folder (0700) where they are missing.
+        create: make the file (mode 0600) and its folder (0700) where they are missing; without
+            it, a file that cannot be written is opened for reading.
         timeout_s: how long a write waits for another writer.
 
     Raises:
         ConfigurationError: a URL that cannot be used.
         NotFound: no such file, and ``create`` is False.
-        GalleryUnavailable: the file or its folder cannot be made.
+        GalleryUnavailable: the file or its folder cannot be made or read.
     """
 
     def __init__(self, url: str, *, create: bool = True, timeout_s: float = 10.0) -> None:
         parsed = _sqlite_url(url)
-        database = parsed.database or ""
-        is_uri = database.startswith("file:")
-        self.name = Path(database.removeprefix("file:").partition("?")[0]).name
+        self._file = DatabaseFile(Path(parsed.database or ""), create=create, timeout_s=timeout_s)
+        self.name = self._file.name
         self._pid = os.getpid()
         self._closed = False
         self._timeout_s = timeout_s
         # Threads of one process queue here in turn instead of polling the file's lock.
         self._writer = threading.Lock()
-        if not is_uri:
-            self._prepare(Path(database), create=create)
         self._engine = sa.create_engine(
             parsed,
+            creator=self._file.connect,
             pool_size=_POOL,
             max_overflow=_OVERFLOW,
             pool_timeout=timeout_s,
-            connect_args={"timeout": timeout_s},
         )
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
@@ -93,7 +81,7 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """The only writer's connection: all or nothing, durable once the block has been left."""
         if not self._writer.acquire(timeout=self._timeout_s):
-            raise self._unavailable(_REASONS["SQLITE_BUSY"])
+            raise self._file.unavailable(BUSY)
         try:
             with self._translated(), self._writes.begin() as connection:
                 yield connection
@@ -112,23 +100,15 @@ class Database:
         self._closed = True
         self._engine.dispose()
 
-    def _prepare(self, path: Path, *, create: bool) -> None:
-        if path.exists() or path.is_symlink():
-            return
-        if not create:
-            raise NotFound(f"There is no gallery {self.name!r} yet: enrol somebody first.")
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise self._unavailable(f"cannot be made: {error.strerror}") from None
-
     @contextmanager
     def _translated(self) -> Iterator[None]:
         if self._closed:
             raise GalleryUnavailable("The gallery has been closed.")
         if os.getpid() != self._pid:
             raise GalleryUnavailable("The gallery was opened before a fork: open it again.")
+        # A search in a deleted gallery is refused like a write: it was deleted on purpose. After
+        # the block too, so that nothing is acknowledged that went into a file without a name.
+        self._file.check()
         try:
             yield
         except exc.IntegrityError:
@@ -136,12 +116,13 @@ class Database:
                 f"The gallery {self.name!r} was given the same twice at one moment: try again."
             ) from None
         except exc.TimeoutError:
-            raise self._unavailable("has no free connection: send fewer requests at once") from None
+            raise self._file.unavailable(
+                "has no free connection: send fewer requests at once"
+            ) from None
         except exc.DBAPIError as error:
-            raise self._unavailable(_reason(error)) from None
-
-    def _unavailable(self, reason: str) -> GalleryUnavailable:
-        return GalleryUnavailable(f"The gallery {self.name!r} {reason}.")
+            self._file.check()
+            raise self._file.unavailable(reason_of(error.orig)) from None
+        self._file.check()
 
 
 def _sqlite_url(text: str) -> URL:
@@ -149,12 +130,20 @@ def _sqlite_url(text: str) -> URL:
         url = make_url(text)
     except exc.ArgumentError:
         url = None
-    if url is None or url.get_backend_name() != "sqlite":
+    if url is None or url.drivername not in _DRIVERS:
         raise ConfigurationError("A gallery's URL looks like sqlite:///gallery.db.")
-    if not url.database or url.database == ":memory:":
+    if url.query or url.host or url.username or url.password or url.port:
+        raise ConfigurationError(
+            "A gallery's URL names a file and nothing else, as in sqlite:///gallery.db: no host, "
+            "no user and no options after a '?'."
+        )
+    database = url.database or ""
+    if database in ("", ":memory:"):
         raise ConfigurationError(
             "A gallery in memory would be lost at once: name a file, as in sqlite:///gallery.db."
         )
+    if database.startswith("file:") or "\x00" in database:
+        raise ConfigurationError("Name the gallery's file itself, as in sqlite:///gallery.db.")
     return url
 
 
@@ -173,11 +162,3 @@ def _begin(connection: sa.Connection) -> None:
     statement = connection.get_execution_options().get("mien_begin")
     if statement is not None:
         connection.exec_driver_sql(statement)
-
-
-def _reason(error: exc.DBAPIError) -> str:
-    name = getattr(error.orig, "sqlite_errorname", "") or ""
-    for prefix, reason in _REASONS.items():
-        if name.startswith(prefix):
-            return reason
-    return f"cannot be used ({name or type(error.orig).__name__})"

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
+from mien.errors import InvalidArgument
 from mien.gallery.index import Entries
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, members, persons
+from mien.types import Embeddings
 
-__all__ = ["Owner", "face_entries", "face_owners", "person_entries", "person_owners"]
+__all__ = [
+    "Owner",
+    "face_entries",
+    "face_owners",
+    "faces_of",
+    "mean_template",
+    "person_entries",
+    "person_owners",
+]
 
+_T = TypeVar("_T")
 _AT_ONCE = 500  # values of one IN (...): far below the limits of SQLite and PostgreSQL
 _BATCH = 10_000  # rows of one batch of a rebuild
 
@@ -74,10 +88,7 @@ def person_entries(
         return
     of_faces = _entries([vector for batch in found for vector in batch], row)
     ids, inverse = np.unique(of_faces.owners, return_inverse=True)
-    total = np.zeros((len(ids), of_faces.vectors.shape[1]))
-    np.add.at(total, inverse, of_faces.vectors)
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    yield Entries(ids, ids, (total / np.maximum(length, 1e-12)).astype(np.float32))
+    yield Entries(ids, ids, _means(of_faces.vectors, inverse, len(ids)))
 
 
 def face_owners(
@@ -101,6 +112,71 @@ def person_owners(
         for found in connection.execute(_MEAN_OWNERS, scope):
             owners[found.seq] = Owner(found.name, found.id, None, found.norm)
     return owners
+
+
+def faces_of(
+    connection: sa.Connection, row: GroupRow, person_ids: Sequence[str]
+) -> dict[str, tuple[list[str], Embeddings]]:
+    """Ids and templates of the faces of those persons who are members and have some."""
+    found: dict[str, tuple[list[str], Embeddings]] = {}
+    for part in _parts(person_ids):
+        query = (
+            sa.select(persons.c.id.label("person_id"), faces.c.id, faces.c.vector, faces.c.norm)
+            .join(members, members.c.person_seq == persons.c.seq)
+            .join(faces, faces.c.person_seq == persons.c.seq)
+            .where(
+                members.c.group_seq == row.seq,
+                faces.c.contract_seq == row.contract_seq,
+                persons.c.id.in_(part),
+            )
+            .order_by(persons.c.id, faces.c.id)
+        )
+        rows = connection.execute(query)
+        for person_id, own in groupby(rows, key=lambda face: str(face.person_id)):
+            _, ids, blobs, norms = zip(*own, strict=True)
+            vector = np.frombuffer(b"".join(blobs), "<f4").reshape(len(ids), -1)
+            norm = [math.nan if known is None else known for known in norms]
+            templates = Embeddings(vector.astype(np.float32), np.array(norm, np.float32))
+            found[person_id] = (list(ids), templates)
+    return found
+
+
+def mean_template(embeddings: Embeddings) -> Embeddings:
+    """The one template that stands for a person in a group that scores by the mean.
+
+    Args:
+        embeddings: of the person's n faces, at least one.
+
+    Returns:
+        One template: the normalised mean of the vectors, and the mean of the norms that are known
+        (NaN where none is).
+
+    Raises:
+        InvalidArgument: there is no face.
+
+    Example:
+        >>> vectors = np.array([[0.6, 0.8], [-0.6, 0.8]], np.float32)
+        >>> mean = mean_template(Embeddings(vectors, np.array([4, np.nan], np.float32)))
+        >>> mean.vector.tolist(), mean.norm.tolist()
+        ([[0.0, 1.0]], [4.0])
+    """
+    if not len(embeddings):
+        raise InvalidArgument("There is no face to take the mean of.")
+    known = embeddings.norm[~np.isnan(embeddings.norm)]
+    norm = known.mean(dtype=np.float64) if len(known) else math.nan
+    vector = _means(embeddings.vector, np.zeros(len(embeddings), np.intp), 1)
+    return Embeddings(vector, np.array([norm], np.float32))
+
+
+def _means(
+    vectors: NDArray[np.float32], owners: NDArray[np.intp], count: int
+) -> NDArray[np.float32]:
+    """Normalised mean ``(count, d)`` of the vectors of each owner, who are numbered from 0."""
+    total = np.zeros((count, vectors.shape[1]))
+    np.add.at(total, owners, vectors)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    means: NDArray[np.float32] = (total / np.maximum(length, 1e-12)).astype(np.float32)
+    return means
 
 
 def _vectors(
@@ -134,5 +210,5 @@ def _entries(found: Sequence[sa.Row[*tuple[Any, ...]]], row: GroupRow) -> Entrie
     )
 
 
-def _parts(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+def _parts(seqs: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (seqs[i : i + _AT_ONCE] for i in range(0, len(seqs), _AT_ONCE))
