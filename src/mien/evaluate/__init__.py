@@ -6,7 +6,8 @@
 
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
-from mien.evaluate.card_table import write_calibration
+from mien.evaluate.card_table import check_card, write_calibration
+from mien.evaluate.files import check_target
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -18,6 +19,8 @@ __all__ = [
     "Score",
     "calibrate",
     "calibration_markdown",
+    "check_card",
+    "check_target",
     "pairs",
     "pairs_html",
     "write_calibration",
