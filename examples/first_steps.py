@@ -87,11 +87,12 @@ def next_steps(gallery: str, folder: Path) -> str:
         name: shlex.quote(str(folder / f"{name}.jpg")) for name in ("obama", "obama3", "biden")
     }
     return f"""
-Try it yourself, in another terminal:
+Try it yourself, in another terminal, in this folder:
   export MIEN_GALLERY={shlex.quote(gallery)}
   {mien_command} identify {GROUP} {photo["obama3"]}
   {mien_command} compare {photo["obama"]} {photo["biden"]}
   {mien_command} gallery show {GROUP}
+  {mien_command} keys create
 """
 
 

@@ -68,7 +68,7 @@ def test_the_commands_that_it_prints_work(first_steps, tmp_path):
                 command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
             )
         )
-    assert [answer.returncode for answer in answers] == [0, 1, 0]
+    assert [answer.returncode for answer in answers] == [0, 1, 0, 0]
     assert "Barack Obama: confidence" in answers[0].stdout
 
 
