@@ -12,6 +12,7 @@ from mien.models.card import ModelCard
 from mien.models.child import measure_in_child, open_candidate
 from mien.models.choice import Candidate, Choice, machine_digest
 from mien.models.session import Session
+from mien.models.whole import is_whole
 
 __all__ = ["Runtimes"]
 
@@ -59,6 +60,8 @@ class Runtimes:
             )
 
         candidates = self.candidates(card, runtime=runtime, precision=precision)
+        if not is_whole(path):
+            raise _unopened(card, f"{card.name} cannot be run: {path.name} is no whole ONNX file.")
         notes: list[str] = []  # told only where another way works: else the error says it all
         chosen = candidates[0]
         if len(candidates) > 1:
@@ -74,10 +77,7 @@ class Runtimes:
                 for note in notes:
                     _log.warning("%s", note)
                 return session
-        raise RuntimeUnavailable(
-            f"{notes[-1]} Check its file with 'mien models verify {card.key}', or use another "
-            "runtime or precision."
-        ) from last
+        raise _unopened(card, notes[-1]) from last
 
     def candidates(self, card: ModelCard, *, runtime: str, precision: str) -> list[Candidate]:
         """The ways to run a net that the card admits and the request allows, default first.
@@ -145,3 +145,11 @@ class Runtimes:
 
     def _file(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Path:
         return self._cache.choice(machine_digest(card, path.stem, candidates))
+
+
+def _unopened(card: ModelCard, reason: str) -> RuntimeUnavailable:
+    return RuntimeUnavailable(
+        f"{reason} Check its file with 'mien models verify {card.key}', or use another runtime or "
+        "precision.",
+        details={"model": card.name},
+    )
