@@ -11,6 +11,8 @@ DEMO := $(BUILD)/demo
 DEMO_GALLERY := sqlite:///$(DEMO)/gallery.db
 BENCHMARKS := $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.py))
 
+# The demonstration's gallery is kept from run to run: a server may have it open.
+
 # Stamps are written last, so an installation that was interrupted is repeated.
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
@@ -23,7 +25,7 @@ help:
 	@echo "make test     the whole test suite"
 	@echo "make check    ruff, mypy, import-linter, and no machine's addresses or paths in the files"
 	@echo "make bench    all benchmarks; make bench-NAME one of: $(BENCHMARKS)"
-	@echo "make soak     the long tests"
+	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos"
 	@echo "make docs     check the documentation"
 	@echo "make clean    remove what was built (not the model cache)"
 
@@ -56,8 +58,8 @@ install-dev: $(DEV_STAMP)
 # ---------------------------------------------------------------- the README's words
 
 run: $(RUN_STAMP)
-	@rm -rf $(DEMO) && mkdir -p $(DEMO)
-	@MIEN_GALLERY=$(DEMO_GALLERY) $(PYTHON) examples/first_steps.py
+	@mkdir -p $(DEMO)
+	@MIEN_GALLERY=$(DEMO_GALLERY) $(PYTHON) examples/first_steps.py $(DEMO)/photos
 	@if [ -z "$$MIEN_RUN_ONCE" ]; then MIEN_GALLERY=$(DEMO_GALLERY) exec $(BIN)/mien serve; fi
 
 test: $(DEV_STAMP)
@@ -82,8 +84,8 @@ bench-%: $(DEV_STAMP)
 	@$(PYTHON) benchmarks/bench_$*.py $(ARGS)
 
 soak: $(DEV_STAMP)
-	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py $(ARGS)
-	@set -e; for script in $(wildcard benchmarks/soak_*.py); do $(PYTHON) $$script; done
+	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \
+	  tests/image/test_fuzz.py $(ARGS)
 
 docs: $(DEV_STAMP)
 	@$(PYTHON) -m pytest tests/test_repository.py

@@ -39,7 +39,7 @@ def test_a_named_file_must_be_there(tmp_path, monkeypatch, name):
         (b"port =", "other.toml cannot be read"),
         (b"\xff\xfe", "other.toml cannot be read"),
         (b'port = "eighty"', "MIEN_PORT or other.toml"),
-        (b"prot = 1", "MIEN_PROT or other.toml"),
+        (b"prot = 1", "or other.toml"),
     ],
 )
 def test_an_error_names_the_file_that_was_read(tmp_path, monkeypatch, content, said):

@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     runtime: Runtime = Field(default="auto", description="Inference runtime.")
     precision: Precision = Field(
         default="auto",
-        description="Arithmetic of the nets; auto takes the fastest that the card admits.",
+        description="Arithmetic of the nets; auto takes the fastest that the card admits, any "
+        "other is never replaced.",
     )
     threads: int = Field(
         default=0, ge=0, le=1024, description="Inference thread budget of a process; 0: all cores."

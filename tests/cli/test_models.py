@@ -47,6 +47,26 @@ def test_verify_with_nothing_cached(mien):
     assert missing.document == [{"name": "yunet", "task": "detect", "state": "missing"}]
 
 
+def test_verify_says_what_to_do_by_state(mien, tmp_path, monkeypatch, models):
+    source = models.source_path(models.card("yunet"))
+    monkeypatch.setenv("MIEN_MODELS_MIRROR", str(source.parent))
+    monkeypatch.setenv("MIEN_OFFLINE", "true")
+    assert "'mien models pull detect/yunet'" in mien("models", "verify", "yunet").stderr
+    mien("models", "pull", "yunet")
+    good = mien("models", "verify")
+    assert (good.exit_code, good.stdout, good.stderr) == (0, "detect/yunet: ok\n", "")
+    (converted,) = (tmp_path / "cache" / "converted").iterdir()
+    converted.write_bytes(b"damaged")
+    repaired = mien("models", "verify", "--json")
+    assert (repaired.exit_code, repaired.document[0]["state"]) == (0, "repaired")
+    assert "made again" in repaired.stderr
+    (published,) = (tmp_path / "cache" / "sources").glob("*/*")
+    published.write_bytes(b"damaged")
+    corrupt = mien("models", "verify", "--json")
+    assert (corrupt.exit_code, corrupt.document[0]["state"]) == (3, "corrupt")
+    assert "deleted: get it again with 'mien models pull detect/yunet'" in corrupt.stderr
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no archive at all"])
 def test_importing_what_is_no_bundle(mien, tmp_path, content):
     if content is not None:
@@ -185,6 +205,44 @@ def test_calibrate_refuses_too_few_people(mien, draw, tmp_path):
     answer = mien("eval", "calibrate", "--faces", file, "--root", tmp_path, "--json")
     assert (answer.exit_code, answer.document["error"]["code"]) == (2, "invalid_argument")
     assert "too few" in answer.stderr
+
+
+@pytest.fixture
+def pair_list(draw, tmp_path):
+    for identity in range(2):
+        draw(identity, f"{identity}a.png")
+        draw(identity, f"{identity}b.png", width=400)
+    rows = [("0a.png", "0b.png", 1), ("1a.png", "1b.png", 1)]
+    rows += [("0a.png", "1b.png", 0), ("1a.png", "0b.png", 0)]
+    return write_csv(tmp_path / "pairs.csv", "a,b,same", rows)
+
+
+@pytest.mark.parametrize("target", ["gone/report.html", "folder"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    mien, tmp_path, pair_list, target
+):
+    (tmp_path / "folder").mkdir()
+    common = ["--root", tmp_path, "--report", target, "--json"]
+    answer = mien("eval", "pairs", "--pairs", pair_list, *common)
+    assert answer.exit_code == 2
+    assert answer.document["error"]["code"] in {"usage", "invalid_argument"}
+    assert "Embedding" not in answer.stderr
+    faces = write_csv(tmp_path / "faces.csv", "path,id", [("0a.png", "0"), ("1a.png", "1")])
+    for option in ("--report", "--write"):
+        calibrate = mien("eval", "calibrate", "--faces", faces, "--root", tmp_path, option, target)
+        assert calibrate.exit_code == 2
+        assert Path(target).name in calibrate.stderr
+        assert "Embedding" not in calibrate.stderr
+
+
+def test_a_report_that_fails_at_the_end_costs_no_answer(mien, tmp_path, pair_list):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    arguments = ["--root", tmp_path, "--report", "/dev/full", "--json"]
+    answer = mien("eval", "pairs", "--pairs", pair_list, *arguments)
+    assert answer.exit_code == 2
+    assert answer.document["pairs"] == 4
+    assert "mien: invalid_argument: full cannot be written: No space left" in answer.stderr
 
 
 def test_progress_without_a_terminal_is_a_line_for_each_step(capsys):

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from mien.errors import InvalidArgument
-from mien.evaluate import CalibrationOptions, calibrate, calibration_markdown, write_calibration
+from mien.evaluate import (
+    CalibrationOptions,
+    calibrate,
+    calibration,
+    calibration_markdown,
+    write_calibration,
+)
 from mien.evaluate.calibration import fit_calibration
 from mien.evaluate.card_table import MARKER, calibration_toml
 from mien.evaluate.comparisons import compare_all, halves
@@ -16,6 +22,10 @@ from mien.match import Calibration
 from mien.testing import mock_engine
 
 OPTIONS = CalibrationOptions(default_fmr=1e-2, resamples=20)
+
+
+def never(*_):
+    raise AssertionError("photos were embedded before the list was refused")
 
 
 def fit(faces, templates, options=OPTIONS):
@@ -174,8 +184,18 @@ def test_options_that_cannot_be(option, message):
 
 def test_calibrate_reads_a_list_and_photos(photos, table):
     rows = [[f"p{p}_{x}.png", f"{p}", str(p % 2)] for p in range(6) for x in "ab"]
+    listed = table([["path", "id", "fold"], *rows])
     with mock_engine() as engine, pytest.raises(InvalidArgument, match="too few"):
-        calibrate(engine, table([["path", "id", "fold"], *rows]), photos)
+        calibrate(engine, listed, photos, progress=never)
+
+
+def test_the_list_says_how_many_pairs_there_are_at_best(random_people):
+    faces, templates = random_people
+    half = halves(faces, seed=0)
+    pairs = compare_all(faces, templates, half, metric="cosine", seed=0)
+    impostors, genuine = calibration._pairs_at_best(faces, half)
+    assert impostors == (~pairs.same).sum()
+    assert genuine == [(pairs.same & (pairs.half == h)).sum() for h in (0, 1)]
 
 
 def test_the_card_keeps_what_stands_above_the_marker(report, tmp_path):
@@ -200,6 +220,14 @@ def test_a_calibration_that_the_program_did_not_write_is_left_alone(report, tmp_
     assert card.read_text(encoding="utf-8") == "[calibration]\nweights = []\n"
     with pytest.raises(InvalidArgument, match="cannot be written"):
         write_calibration(report.facts, tmp_path / "no" / "card.toml")
+
+
+def test_a_card_that_is_no_text_is_left_alone(report, tmp_path):
+    card = tmp_path / "embed-x.toml"
+    card.write_bytes(b"\xff\xfe name")
+    with pytest.raises(InvalidArgument, match="not UTF-8"):
+        write_calibration(report.facts, card)
+    assert card.read_bytes() == b"\xff\xfe name"
 
 
 def test_reports_for_machines_and_people(report):

@@ -85,6 +85,18 @@ def test_missing_photos_and_bad_scores(photos, listed):
             pairs(engine, listed(), photos, score="distance")
 
 
+@pytest.mark.parametrize("fold", [None, "1"])
+def test_too_few_pairs_or_folds_are_refused_before_photos_are_embedded(photos, table, fold):
+    def never(*_):
+        raise AssertionError("photos were embedded")
+
+    rows = [["p0_a.png", "p0_b.png", "1"], ["p0_a.png", "p1_b.png", "0"]]
+    header = HEADER if fold is None else [*HEADER, "fold"]
+    file = table([header, *(row if fold is None else [*row, fold] for row in rows)])
+    with mock_engine() as engine, pytest.raises(InvalidArgument, match="two"):
+        pairs(engine, file, photos, progress=never)
+
+
 def test_folds_are_the_same_every_time_and_balanced(photos):
     import numpy as np
 

@@ -199,8 +199,6 @@ def test_no_runtime_at_all(runtimes, card, monkeypatch):
         ("auto", "auto", ["openvino float32", "openvino bf16", "onnxruntime float32"]),
         ("auto", "float32", ["openvino float32", "onnxruntime float32"]),
         ("auto", "bf16", ["openvino bf16"]),
-        ("auto", "int8", ["openvino float32", "onnxruntime float32"]),
-        ("onnxruntime", "bf16", ["onnxruntime float32"]),
         ("openvino", "auto", ["openvino float32", "openvino bf16"]),
     ],
 )
@@ -214,8 +212,15 @@ def test_a_precision_asked_for_by_the_call_is_not_replaced(kit, settings, publis
     store = kit.store_with(settings, published.card)
     with pytest.raises(RuntimeUnavailable, match="float32"):
         store.open(published.card, runtime="onnxruntime", precision="bf16")
-    wish = kit.store_with(settings.model_copy(update={"precision": "bf16"}), published.card)
-    assert wish.open(published.card, runtime="onnxruntime").precision == "float32"
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_a_precision_asked_for_in_the_settings_is_not_replaced(kit, settings, published, precision):
+    store = kit.store_with(settings.model_copy(update={"precision": precision}), published.card)
+    with pytest.raises(RuntimeUnavailable, match=f"does not run in {precision}.*MIEN_PRECISION"):
+        store.open(published.card)
+    assert not store.available(published.card)  # refused before anything is fetched
+    assert store.open(published.card, precision="auto").precision == "float32"
 
 
 def test_tune_measures_for_real(kit, settings, published):

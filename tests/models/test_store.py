@@ -14,6 +14,7 @@ from mien.errors import (
     ConversionError,
     LicenceNotAccepted,
     ModelUnavailable,
+    RuntimeUnavailable,
     UnknownModel,
 )
 from mien.models import ModelStore
@@ -130,3 +131,34 @@ def test_what_is_there_is_used_from_a_folder_that_cannot_be_written(
     assert store.path(published.card).read_bytes() == published.data
     session = store.open(published.card)
     assert session.input_names == ("input",)
+
+
+@pytest.mark.parametrize("left", [0, 1000, 100_000])
+def test_a_truncated_converted_file_is_made_again(models, tmp_path, caplog, capfd, left):
+    source = models.source_path(models.card("yunet"))
+    changes = {"cache_dir": tmp_path, "models_mirror": str(source.parent), "offline": True}
+    settings = models.settings.model_copy(update=changes)
+    card = models.card("yunet")
+    good = ModelStore(settings).path(card).read_bytes()
+    ModelStore(settings).path(card).write_bytes(good[:left])
+    session = ModelStore(settings).open(card)
+    assert session.input_names == ("input",)
+    assert ModelStore(settings).path(card).read_bytes() == good
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")  # nor do libraries say a word
+
+
+def test_a_damaged_published_net_is_fetched_again(kit, settings, published):
+    store = kit.store_with(settings, published.card)
+    store.path(published.card).write_bytes(published.data[:50])
+    assert store.open(published.card).output_names == ("map", "mean")
+    assert store.path(published.card).read_bytes() == published.data
+
+
+def test_a_sound_file_that_no_runtime_opens_is_an_error_with_a_remedy(kit, settings, published):
+    net = b"no net, but what the card pins"
+    archive = kit.wheel_of({kit.MEMBER: net})
+    published.file.write_bytes(archive)
+    store = kit.store_with(settings, kit.card_of(kit.archive_source(archive, kit.MEMBER, net)))
+    with pytest.raises(RuntimeUnavailable, match="mien models verify detect/tiny"):
+        store.open(store.card("tiny"))

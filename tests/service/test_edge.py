@@ -89,6 +89,18 @@ def test_health_and_readiness(house):
     assert house.client.get("/healthz").status_code == 200
 
 
+def test_a_server_whose_database_was_deleted_takes_nothing_and_says_so(house, tmp_path):
+    house.service._models_ready.wait(10)
+    assert house.client.get("/readyz").status_code == 200
+    for file in tmp_path.glob("*.db*"):
+        file.unlink()
+    answer = house.client.post("/v1/groups", json={"name": "g"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "gallery_unavailable")
+    ready = house.client.get("/readyz")
+    assert (ready.status_code, ready.json()["gallery"]) == (503, False)
+    assert list(tmp_path.glob("*.db*")) == []
+
+
 def test_metrics_count_routes_faces_and_errors(client, photos):
     client.post("/v1/detect", files={"image": photos.ann})
     client.post("/v1/detect", files={"image": b"text"})

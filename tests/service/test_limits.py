@@ -11,6 +11,7 @@ import pytest
 
 from mien.engine import Engine
 from mien.errors import Overloaded
+from mien.service import limits
 from mien.service.limits import ByteBudget
 from mien.service.pool import Pool
 from mien.service.schemas import ErrorAnswer
@@ -210,6 +211,115 @@ def test_a_body_that_never_comes(open_house):
     assert call_asgi(house, scope, [part]) == [504]
     assert time.monotonic() - started < 4
     assert house.service.inference.taken == 0
+
+
+class Dawdlers:
+    """Clients that send the beginning of a body, and no more before they are told to."""
+
+    def __init__(self, house, count, begin=b"abc"):
+        self.house, self.begin, self.codes = house, begin, []
+        self.go = threading.Event()
+        self.threads = [threading.Thread(target=self._send) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _send(self):
+        begin = {"type": "http.request", "body": self.begin, "more_body": True}
+        scope = post_scope(self.house, **{"content-length": "100000"})
+        messages = [begin, lambda: self.go.wait(20), {"type": "http.disconnect"}]
+        self.codes += call_asgi(self.house, scope, messages)
+
+    def end(self):
+        self.go.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_slow_clients_keep_no_worker_waiting(open_house, photos):
+    house = open_house(workers=1, queue_size=1)
+    slow = Dawdlers(house, 4)
+    try:
+        until(lambda: house.service.reading.taken == 4)
+        assert house.service.inference.taken == 0
+        answer = house.client.post("/v1/detect", files={"image": photos.ann})
+        assert answer.status_code == 200
+        assert house.service.budget.used == 4 * 3
+    finally:
+        slow.end()
+    assert slow.codes == [499] * 4
+    assert (house.service.reading.taken, house.service.budget.used) == (0, 0)
+
+
+def test_bodies_that_are_read_at_once_are_bounded(open_house, photos):
+    house = open_house()
+    house.service.reading.count = 2
+    slow = Dawdlers(house, 2)
+    try:
+        until(lambda: house.service.reading.taken == 2)
+        assert code(house.client.post("/v1/detect", files={"image": photos.ann})) == (
+            503, "overloaded"
+        )  # fmt: skip
+        assert house.client.post("/v1/groups", json={"name": "g"}).status_code == 503
+        assert house.client.get("/v1/groups").status_code == 200
+    finally:
+        slow.end()
+    assert house.client.post("/v1/groups", json={"name": "g"}).status_code == 201
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(open_house, monkeypatch):
+    monkeypatch.setattr(limits, "GRACE_S", 0.2)
+    house = open_house()
+    part = {"type": "http.request", "body": b"abc", "more_body": True}
+    scope = post_scope(house, **{"content-length": "100000", "expect": "100-continue"})
+    started = time.monotonic()
+    assert call_asgi(house, scope, [part]) == [504]
+    assert time.monotonic() - started < 10 < house.service.settings.request_timeout_s
+    assert (house.service.reading.taken, house.service.budget.used) == (0, 0)
+
+
+def test_a_body_that_comes_steadily_is_read_to_its_end(open_house, monkeypatch):
+    monkeypatch.setattr(limits, "GRACE_S", 1.0)
+    monkeypatch.setattr(limits, "BYTES_PER_S", 100)
+    house = open_house()
+    part = {"type": "http.request", "body": bytes(200), "more_body": True}
+    messages = []
+    for _ in range(4):
+        messages += [part, lambda: time.sleep(0.4)]
+    last = {"type": "http.request", "body": b"", "more_body": False}
+    assert call_asgi(house, post_scope(house), [*messages, last]) == [400], "read, and no photo"
+
+
+def test_a_full_queue_is_refused_before_the_body_is_read(open_house, held, held_engine, photos):
+    house = open_house(engine=held_engine, workers=1, queue_size=0)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(house.client.post, "/v1/detect", files={"image": photos.ann})
+        held.entered.acquire()
+        scope = post_scope(house, **{"content-length": "100", "expect": "100-continue"})
+        untouched = [lambda: pytest.fail("the body was asked for")]
+        assert call_asgi(house, scope, untouched) == [503]
+        assert len(untouched) == 1
+        held.go.set()
+        assert first.result().status_code == 200
+
+
+def test_a_queue_that_fills_while_a_body_comes_refuses_it(open_house, held, held_engine, photos):
+    house = open_house(engine=held_engine, workers=1, queue_size=0)
+    busy = []
+
+    def fill():
+        busy.append(threads.submit(house.client.post, "/v1/detect", files={"image": photos.ann}))
+        held.entered.acquire()
+
+    with ThreadPoolExecutor(2) as threads:
+        body = [
+            {"type": "http.request", "body": photos.ann[:100], "more_body": True},
+            fill,
+            {"type": "http.request", "body": photos.ann[100:], "more_body": False},
+        ]
+        assert call_asgi(house, post_scope(house), body) == [503]
+        held.go.set()
+        assert busy[0].result().status_code == 200
+    assert (house.service.inference.taken, house.service.budget.used) == (0, 0)
 
 
 def test_all_bodies_together_are_bounded():

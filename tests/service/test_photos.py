@@ -6,7 +6,12 @@ import base64
 
 import pytest
 
+from mien import config
+from mien.engine import Engine
+from mien.models import ModelStore
+from mien.models.choice import Choice
 from mien.service import schemas
+from mien.testing import MockDetector, MockEmbedder, mock_calibration
 
 
 def b64(data: bytes) -> str:
@@ -71,6 +76,18 @@ def test_compare_options_mean_the_same_in_all_places(client, photos):
         assert (content["decided_on"], content["threshold"]) == ("similarity", 0.25)
 
 
+def test_the_metric_changes_the_unit_of_similarity_only(client, photos):
+    pair = {"image_a": photos.ann, "image_b": photos.bob}
+    own = check(schemas.ComparisonAnswer, client.post("/v1/compare", files=pair))
+    other = check(
+        schemas.ComparisonAnswer,
+        client.post("/v1/compare", files=pair, data={"metric": "euclidean"}),
+    )
+    same = ("match", "confidence", "threshold", "decided_on", "fmr")
+    assert {name: own[name] for name in same} == {name: other[name] for name in same}
+    assert own["similarity"] != other["similarity"]
+
+
 def test_represent(client, photos):
     answer = client.post("/v1/represent", files={"image": photos.ann}, params={"max_faces": 1})
     (face,) = check(schemas.RepresentationAnswer, answer)["faces"]
@@ -119,3 +136,33 @@ def test_compare_without_a_face_says_which_photo(client, photos):
 def test_status(client):
     content = check(schemas.StatusAnswer, client.get("/v1/status"))
     assert content["version"]
+
+
+class NamedEmbedder(MockEmbedder):
+    """Has the name of a model that has a card."""
+
+    name = "sface"
+
+
+@pytest.mark.parametrize(
+    ("stored", "settings", "expected"),
+    [
+        (Choice("openvino", "bf16", ()), {}, ("openvino", "bf16")),
+        (None, {}, (None, None)),
+        (None, {"runtime": "onnxruntime", "precision": "float32"}, ("onnxruntime", "float32")),
+    ],
+)
+def test_status_opens_no_model(tmp_path, open_house, monkeypatch, stored, settings, expected):
+    monkeypatch.setattr(ModelStore, "open", lambda *_, **__: pytest.fail("a model was opened"))
+    monkeypatch.setattr(ModelStore, "choice", lambda *_: stored)
+    engine = Engine(
+        detector=MockDetector(),
+        embedder=NamedEmbedder(),
+        calibration=mock_calibration(),
+        settings=config.load(data_dir=tmp_path, cache_dir=tmp_path, offline=True, **settings),
+    )
+    house = open_house(engine=engine)
+    house.service._models_ready.wait(10)
+    content = check(schemas.StatusAnswer, house.client.get("/v1/status"))
+    assert (content["runtime"], content["precision"]) == expected
+    assert content["dim"] == engine.embedder.contract.dim

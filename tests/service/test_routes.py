@@ -81,6 +81,24 @@ def test_korean_and_odd_names(client, friends, photos):
         assert check(schemas.PersonAnswer, shown)["id"] == created["id"]
 
 
+@pytest.mark.parametrize("name", ["a/b", "..", ".", "/", "Ann/faces", "a/../b", "%2F"])
+def test_a_name_that_no_address_can_hold_is_reached_by_id(client, friends, photos, name):
+    made = check(schemas.PersonAnswer, client.post(PERSONS, json={"name": name}), 201)
+    address = f"{PERSONS}/{made['id']}"
+    again = client.post(PERSONS, json={"name": name})
+    assert error(again) == (409, "already_exists")
+    assert again.json()["error"]["details"] == {"person_id": made["id"]}
+    listed = client.get(PERSONS).json()["persons"]
+    assert {one["name"]: one["id"] for one in listed}[name] == made["id"]
+    assert client.post(f"{address}/faces", files={"image": photos.bob}).status_code == 201
+    assert check(schemas.PersonAnswer, client.get(address))["faces"] == 1
+    assert len(client.get(f"{address}/faces").json()["faces"]) == 1
+    verified = client.post(f"{address}/verify", files={"image": photos.bob})
+    assert check(schemas.VerificationAnswer, verified)["person"] == name
+    assert client.delete(address).status_code == 204
+    assert [one["name"] for one in client.get(PERSONS).json()["persons"]] == ["Ann"]
+
+
 def test_identify_and_verify(client, friends, photos):
     found = check(
         schemas.IdentificationAnswer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from mien.service.server import _listen
 
 ENTRY = Path(__file__).parent / "serving_entry.py"
 
@@ -115,6 +118,28 @@ def test_a_body_that_is_refused_is_not_asked_for(start):
         head = connection.recv(65536)
     assert head.startswith(b"HTTP/1.1 401 ")
     assert b"100 Continue" not in head
+
+
+def test_an_answer_in_two_packets_does_not_wait_for_the_client():
+    options = []
+
+    class Look(asyncio.Protocol):
+        def connection_made(self, transport):
+            accepted = transport.get_extra_info("socket")
+            options.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    async def main():
+        with _listen("127.0.0.1", 0) as listener:
+            server = await asyncio.get_running_loop().create_server(Look, sock=listener)
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            await reader.read()
+            writer.close()
+            server.close()
+
+    asyncio.run(main())
+    assert len(options) == 1
+    assert options[0] != 0
 
 
 def test_stopping_finishes_running_requests(start, photos):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,10 @@ import click
 
 from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_detection import detection
+from mien.cli.exits import ExitCode, Failure
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
+from mien.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from mien.evaluate import CalibrationReport, Score
@@ -69,12 +71,12 @@ def pairs(
     run: Run, pairs_csv: Path, root: Path, score: Score | None, report_file: Path | None
 ) -> None:
     """Measure how well pairs of one person are told from pairs of two."""
+    from mien.evaluate import check_target, pairs_html, write_page
     from mien.evaluate import pairs as measure
-    from mien.evaluate.pages import pairs_html, write_page
 
-    report = measure(run.engine, pairs_csv, root, score=score, progress=photo_progress())
     if report_file is not None:
-        write_page(pairs_html(report), report_file)
+        check_target(report_file)
+    report = measure(run.engine, pairs_csv, root, score=score, progress=photo_progress())
     tar = ", ".join(f"{rate}: {value:.4f}" for rate, value in report.tar.items())
     lines = [
         str(report),
@@ -83,6 +85,8 @@ def pairs(
         f"  {report.ms_per_image_cpu:.1f} ms of CPU per image",
     ]
     run.answer(report.to_dict(), "\n".join(lines))
+    if report_file is not None:
+        _write([lambda: write_page(pairs_html(report), report_file)])
 
 
 @evaluate.command("calibrate")
@@ -127,17 +131,42 @@ def calibrate(
     report_file: Path | None,
 ) -> None:
     """Fit similarity and quality to a confidence, and measure it on people left out of the fit."""
-    from mien.evaluate import CalibrationOptions, write_calibration
+    from mien.evaluate import (
+        CalibrationOptions,
+        calibration_markdown,
+        check_card,
+        check_target,
+        write_calibration,
+        write_page,
+    )
     from mien.evaluate import calibrate as fit
-    from mien.evaluate.pages import calibration_markdown, write_page
 
+    if card_file is not None:
+        check_card(card_file)
+    if report_file is not None:
+        check_target(report_file)
     options = CalibrationOptions(default_fmr=default_fmr, use_norm=not plain)
     report = fit(run.engine, faces_csv, root, options=options, progress=photo_progress())
-    if card_file is not None:
-        write_calibration(report.facts, card_file)
-    if report_file is not None:
-        write_page(calibration_markdown(report), report_file)
     run.answer(report.to_dict(), _describe(report))
+    files = []
+    if card_file is not None:
+        files.append(lambda: write_calibration(report.facts, card_file))
+    if report_file is not None:
+        files.append(lambda: write_page(calibration_markdown(report), report_file))
+    _write(files)
+
+
+def _write(files: Sequence[Callable[[], None]]) -> None:
+    """Write the files of an answer that is printed already; leave with 2 if one cannot be."""
+    failed = False
+    for write in files:
+        try:
+            write()
+        except InvalidArgument as error:
+            failed = True
+            Failure.of(error).tell(as_json=False)
+    if failed:
+        click.get_current_context().exit(ExitCode.BAD_INPUT)
 
 
 def _describe(report: CalibrationReport) -> str:

@@ -21,6 +21,13 @@ __all__ = ["describe_source", "models"]
 
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME...]")
 
+_REMEDIES = {
+    "missing": "{key} is not in the cache: get it with 'mien models pull {key}'.",
+    "corrupt": "{key} was not the file that its card pins and has been deleted: get it again with "
+    "'mien models pull {key}'.",
+    "repaired": "{key}: the converted file was damaged and has been made again.",
+}
+
 
 @click.group()
 def models() -> None:
@@ -62,15 +69,20 @@ def pull(run: Run, names: tuple[str, ...]) -> None:
 @_NAMES
 @shared_options(models=True)
 def verify(run: Run, names: tuple[str, ...]) -> None:
-    """Check the hashes of cached files; without a NAME, of all that are cached."""
-    cards = _cards(run, names) if names else run.models.cards()
+    """Check the hashes of cached files; without a NAME, of all that are cached.
+
+    Exit code 0 when all are good or have been repaired, 3 when one is missing or was corrupt.
+    """
+    cards = _cards(run, names) if names else [c for c in run.models.cards() if c.sources]
     found = run.models.inspect(cards)
     if not names:
         found = [one for one in found if one.state != "missing"]
     rows = [{"name": o.card.name, "task": o.card.task, "state": o.state} for o in found]
     run.answer(rows, "\n".join(f"{o.card.key}: {o.state}" for o in found) or "nothing cached")
-    if any(one.state != "ok" for one in found):
-        tell("mien: corrupt files are deleted; get them with 'mien models pull'.", err=True)
+    for one in found:
+        if one.state in _REMEDIES:
+            tell(f"mien: {_REMEDIES[one.state].format(key=one.card.key)}", err=True)
+    if any(one.state in ("missing", "corrupt") for one in found):
         click.get_current_context().exit(ExitCode.MISSING)
 
 

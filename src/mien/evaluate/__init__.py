@@ -9,8 +9,9 @@ compares age, gender, emotion and mask with labels;
 from mien.evaluate.attributes import AttributesReport, attributes
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
-from mien.evaluate.card_table import write_calibration
+from mien.evaluate.card_table import check_card, write_calibration
 from mien.evaluate.detection import DetectionReport, detection
+from mien.evaluate.files import check_target
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -25,6 +26,8 @@ __all__ = [
     "attributes",
     "calibrate",
     "calibration_markdown",
+    "check_card",
+    "check_target",
     "detection",
     "pairs",
     "pairs_html",

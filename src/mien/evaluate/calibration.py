@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,7 @@ def calibrate(
     faces = read_faces(faces_csv)
     options = options or CalibrationOptions()
     half = halves(faces, seed=options.seed)
+    _check_size(*_pairs_at_best(faces, half), options)
     templates = embed_files(engine, faces.names, root, progress=progress)
     return fit_calibration(
         faces, templates, half, metric=engine.embedder.metric, model=engine.embedder.name,
@@ -95,7 +98,8 @@ def fit_calibration(
     _, dataset = np.unique(np.asarray(faces.dataset), return_inverse=True)
     options = _with_reference(options, templates, dataset)
     pairs = compare_all(faces, templates, half, metric=metric, seed=options.seed)
-    _check_size(pairs, options)
+    genuine = [int((pairs.same & (pairs.half == h)).sum()) for h in (0, 1)]
+    _check_size(int((~pairs.same).sum()), genuine, options)
     fitted = cross_fit(pairs, dataset, options)
     facts = _facts(faces, pairs, fitted, options)
     calibration = Calibration(facts)
@@ -136,10 +140,18 @@ def _with_reference(
     return dataclasses.replace(options, norm_reference=reference)
 
 
-def _check_size(pairs: Comparisons, options: CalibrationOptions) -> None:
-    impostors = int((~pairs.same).sum())
+def _pairs_at_best(faces: FaceList, half: NDArray[np.intp]) -> tuple[int, list[int]]:
+    """Impostor pairs, and genuine ones in each half, if every photo has a face."""
+    genuine, total = [], 0
+    for h in (0, 1):
+        members = [p for p, of in zip(faces.identity, half, strict=True) if of == h]
+        genuine.append(sum(math.comb(count, 2) for count in Counter(members).values()))
+        total += math.comb(len(members), 2)
+    return total - sum(genuine), genuine
+
+
+def _check_size(impostors: int, genuine: list[int], options: CalibrationOptions) -> None:
     needed = int(np.ceil(FEWEST_EXCEEDANCES / options.default_fmr))
-    genuine = [int((pairs.same & (pairs.half == h)).sum()) for h in (0, 1)]
     if impostors < needed or min(genuine) < FEWEST_EXCEEDANCES:
         raise InvalidArgument(
             f"{impostors} impostor and {sum(genuine)} genuine pairs are too few: a calibration at "

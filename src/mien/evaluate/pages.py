@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from mien.errors import InvalidArgument
 from mien.evaluate.breakdown import Part
 from mien.evaluate.calibration_report import CalibrationReport
+from mien.evaluate.files import write_whole
 from mien.evaluate.pair_protocol import PairsReport
 from mien.evaluate.svg import det_svg, roc_svg
 
@@ -69,15 +69,12 @@ def pairs_html(report: PairsReport) -> str:
 
 
 def write_page(text: str, file: str | Path) -> None:
-    """Write a report.
+    """Write a report, in one step.
 
     Raises:
         InvalidArgument: the file cannot be written.
     """
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError:
-        raise InvalidArgument(f"{Path(file).name} cannot be written.") from None
+    write_whole(text, file)
 
 
 def calibration_markdown(report: CalibrationReport) -> str:

@@ -116,6 +116,7 @@ def pairs(
     """
     pair_list = read_pairs(pairs_csv)
     _score(engine, score)
+    _fold(pair_list)
     templates = embed_files(engine, pair_list.names, root, progress=progress)
     return pairs_report(engine, pair_list, templates, score=score)
 
@@ -128,7 +129,7 @@ def pairs_report(
     scores = _scores(engine, pair_list, templates, chosen)
     same = pair_list.same
     genuine, impostor = scores[same], scores[~same]
-    fold = pair_list.fold or seeded_folds(same)
+    fold = _fold(pair_list)
     return PairsReport(
         pairs=len(pair_list),
         images=len(templates),
@@ -145,6 +146,21 @@ def pairs_report(
         impostor_pairs=len(impostor),
         curve=verification.roc(genuine, impostor),
     )
+
+
+def _fold(pair_list: PairList) -> tuple[str, ...]:
+    """The list's folds, or seeded ones.
+
+    Raises:
+        InvalidArgument: one fold only, or too few pairs for two.
+    """
+    fold = pair_list.fold or seeded_folds(pair_list.same)
+    if len(set(fold)) < 2:
+        raise InvalidArgument(
+            "Accuracy takes its threshold from the other folds: give two folds or more, or no "
+            "fold column."
+        )
+    return fold
 
 
 def seeded_folds(same: NDArray[np.bool_], *, folds: int = FOLDS) -> tuple[str, ...]:

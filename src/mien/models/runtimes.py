@@ -12,6 +12,7 @@ from mien.models.card import ModelCard
 from mien.models.child import measure_in_child, open_candidate
 from mien.models.choice import Candidate, Choice, machine_digest
 from mien.models.session import Session
+from mien.models.whole import is_whole
 
 __all__ = ["Runtimes"]
 
@@ -45,7 +46,7 @@ class Runtimes:
             card: what it is.
             path: its ONNX file.
             runtime: ``auto``, ``openvino`` or ``onnxruntime``.
-            precision: ``auto``, or one; where the card or the CPU does not have it, float32.
+            precision: ``auto``, or one, which is then never replaced by another.
             threads: CPU budget of all streams together.
             streams: runs that proceed side by side.
 
@@ -59,26 +60,30 @@ class Runtimes:
             )
 
         candidates = self.candidates(card, runtime=runtime, precision=precision)
-        chosen = self._chosen(card, path, candidates) if len(candidates) > 1 else candidates[0]
-        ways = [chosen, Candidate(chosen.runtime, "float32")]
-        ways += [_FALLBACK] if runtime == "auto" else []
-        ways = list(dict.fromkeys(ways))
-        for way in ways:
+        if not is_whole(path):
+            raise _unopened(card, f"{card.name} cannot be run: {path.name} is no whole ONNX file.")
+        notes: list[str] = []  # told only where another way works: else the error says it all
+        chosen = candidates[0]
+        if len(candidates) > 1:
+            chosen = self._chosen(card, path, candidates, notes)
+        ways = [chosen, Candidate(chosen.runtime, "float32"), _FALLBACK]
+        for way in dict.fromkeys(way for way in ways if way in candidates):
             try:
-                return opener(way)
+                session = opener(way)
             except (RuntimeUnavailable, ImportError) as error:
-                if way == ways[-1]:
-                    raise RuntimeUnavailable(
-                        f"{card.name} cannot be run by {way.runtime}: {error}"
-                    ) from error
-                _log.warning("%s cannot be run as measured: %s", card.name, error)
-        raise AssertionError("unreachable: ways is not empty")
+                notes.append(f"{card.name} cannot be run by {way.runtime}: {error}")
+                last = error
+            else:
+                for note in notes:
+                    _log.warning("%s", note)
+                return session
+        raise _unopened(card, notes[-1]) from last
 
     def candidates(self, card: ModelCard, *, runtime: str, precision: str) -> list[Candidate]:
         """The ways to run a net that the card admits and the request allows, default first.
 
         Raises:
-            RuntimeUnavailable: none.
+            RuntimeUnavailable: none: no runtime is installed, or none has the precision.
         """
         found = []
         if runtime in ("auto", "openvino") and importlib.util.find_spec("openvino") is not None:
@@ -91,7 +96,14 @@ class Runtimes:
         if precision == "auto":
             return found
         exact = [c for c in found if c.precision == precision]
-        return exact or [c for c in found if c.precision == "float32"]
+        if not exact:
+            where = "" if runtime == "auto" else f" in {runtime}"
+            raise RuntimeUnavailable(
+                f"{card.name} does not run in {precision}{where}: ask for auto or float32 "
+                "(MIEN_PRECISION).",
+                details={"model": card.name, "precision": precision},
+            )
+        return exact
 
     def stored(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Choice | None:
         """The choice that was measured earlier on this machine, if there is one."""
@@ -114,7 +126,9 @@ class Runtimes:
             _log.info("%s", error.message)
         return choice
 
-    def _chosen(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Candidate:
+    def _chosen(
+        self, card: ModelCard, path: Path, candidates: list[Candidate], notes: list[str]
+    ) -> Candidate:
         """The stored choice, else a measured one; where it could not be kept, the default."""
         choice = self.stored(card, path, candidates)
         if choice is None:
@@ -125,9 +139,17 @@ class Runtimes:
             except ModelUnavailable:
                 return candidates[0]
             except RuntimeUnavailable as error:
-                _log.warning("%s: %s", card.name, error.message)
+                notes.append(f"{card.name}: {error.message}")
                 return _FALLBACK if _FALLBACK in candidates else candidates[0]
         return Candidate(choice.runtime, choice.precision)
 
     def _file(self, card: ModelCard, path: Path, candidates: list[Candidate]) -> Path:
         return self._cache.choice(machine_digest(card, path.stem, candidates))
+
+
+def _unopened(card: ModelCard, reason: str) -> RuntimeUnavailable:
+    return RuntimeUnavailable(
+        f"{reason} Check its file with 'mien models verify {card.key}', or use another runtime or "
+        "precision.",
+        details={"model": card.name},
+    )

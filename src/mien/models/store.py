@@ -6,14 +6,15 @@ import difflib
 import importlib.metadata
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 from mien.config import Settings
 from mien.errors import (
     ChecksumMismatch,
     LicenceNotAccepted,
+    ModelError,
     ModelUnavailable,
     RuntimeUnavailable,
     UnknownModel,
@@ -198,7 +199,8 @@ class ModelStore:
             precision: ``auto``, ``float32``, ``bf16`` or ``int8``; None: the settings'.
 
         Raises:
-            RuntimeUnavailable: the runtime or the precision asked for here cannot run the net.
+            RuntimeUnavailable: the runtime or the precision that was asked for, here or in the
+                settings, cannot run the net.
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
                 :meth:`path`.
         """
@@ -206,26 +208,39 @@ class ModelStore:
         key = (card.key, budget, streams, runtime, precision)
         with self._lock:
             if key not in self._sessions:
-                session = self._runtimes.open(
+                runtime = runtime or self.settings.runtime
+                precision = precision or self.settings.precision
+                # Refuses before anything is fetched.
+                self._runtimes.candidates(card, runtime=runtime, precision=precision)
+                opener = partial(
+                    self._runtimes.open,
                     card,
-                    self.path(card),
-                    runtime=runtime or self.settings.runtime,
-                    precision=precision or self.settings.precision,
+                    runtime=runtime,
+                    precision=precision,
                     threads=budget,
                     streams=streams,
                 )
-                if precision not in (None, "auto", session.precision):
-                    raise RuntimeUnavailable(
-                        f"{card.name} does not run in {precision} here: use auto or float32."
-                    )
-                self._sessions[key] = session
+                self._sessions[key] = self._open_sound(card, opener)
             return self._sessions[key]
+
+    def _open_sound(self, card: ModelCard, opener: Callable[[Path], Session]) -> Session:
+        """Open the net; where its file in the cache turns out to be damaged, once more, anew."""
+        try:
+            return opener(self.path(card))
+        except RuntimeUnavailable:
+            try:
+                (found,) = self.inspect([card])
+            except ModelError:  # a cache that can only be read: it cannot be put right
+                found = None
+            if found is None or found.state == "ok":
+                raise
+        return opener(self.path(card))
 
     def choice(self, card: ModelCard) -> Choice | None:
         """What was measured for ``card`` on this machine, without measuring; None if nothing.
 
         Raises:
-            RuntimeUnavailable: no runtime is installed.
+            RuntimeUnavailable: no runtime is installed, or none has the settings' precision.
         """
         path = self._cached_path(card)
         if path is None:

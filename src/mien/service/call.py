@@ -20,7 +20,7 @@ from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
-from mien.service.limits import RECORD_BYTES, read_body
+from mien.service.limits import RECORD_BYTES, Holding, read_body
 from mien.service.state import Service
 from mien.types import Result
 
@@ -78,38 +78,42 @@ class Call:
     ) -> T:
         """Read the photos of the request, under all limits, and run ``work`` on a worker.
 
-        The place in the queue is taken before the body is read.
+        A full queue is refused before the body is read; the place in it is taken afterwards, so
+        that slow clients keep no worker waiting.
         """
         content_type = self.request.headers.get("content-type", "")
-        slot = self.service.inference.admit()
-        try:
-            with self.service.budget.hold() as holding:
-                body = await read_body(
-                    self.request,
-                    limit=self.settings.max_request_bytes,
-                    timeout_s=self._left(),
-                    holding=holding,
-                )
-                parse = partial(
-                    parse_form, content_type=content_type, fields=fields, max_images=max_images
-                )
-                job = _photo_job(body, parse, work)
-                del body
+        inference = self.service.inference
+        inference.refuse_if_full()
+        with self.service.budget.hold() as holding:
+            body = await self._body(self.settings.max_request_bytes, holding)
+            parse = partial(
+                parse_form, content_type=content_type, fields=fields, max_images=max_images
+            )
+            job = _photo_job(body, parse, work)
+            del body
+            slot = inference.admit()
+            try:
                 return await slot.run(job, timeout_s=self._left(), gone=self._gone)
-        finally:
-            slot.abandon()
+            finally:
+                slot.abandon()
 
     async def with_json(self, work: Callable[[dict[str, Any]], T]) -> T:
         """Read a small JSON object and run ``work`` on a worker for records."""
         kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType("Send application/json.")
-        body = await read_body(self.request, limit=RECORD_BYTES, timeout_s=self._left())
+        body = await self._body(RECORD_BYTES)
         return await self.with_records(lambda: work(parse_json(body)))
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
         return await _run_records(self.request, self.service, work)
+
+    async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
+        with self.service.reading.hold():
+            return await read_body(
+                self.request, limit=limit, timeout_s=self._left(), holding=holding
+            )
 
     def _left(self) -> float:
         return _left(self.request, self.service)

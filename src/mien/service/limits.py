@@ -11,10 +11,45 @@ from starlette.requests import ClientDisconnect, Request
 from mien.errors import DeadlineExceeded, InvalidArgument, Overloaded, RequestTooLarge
 from mien.service.pool import ClientGoneError
 
-__all__ = ["RECORD_BYTES", "ByteBudget", "read_body"]
+__all__ = ["RECORD_BYTES", "ByteBudget", "Holding", "Places", "read_body"]
 
 RECORD_BYTES = 64 * 1024
 """Bytes of a request that carries no photo."""
+
+GRACE_S = 5.0
+"""Seconds that every body has, however short it is."""
+
+BYTES_PER_S = 16 * 1024
+"""What a body must bring on average, once the grace is over."""
+
+
+class Places:
+    """Places for bodies that are being read; used on the event loop only.
+
+    A client that sends slowly keeps one of these busy, never a worker or a place in its queue.
+
+    Args:
+        count: bodies that may be read at once; one more is refused with 503.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.taken = 0
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """One place.
+
+        Raises:
+            Overloaded: none is left.
+        """
+        if self.taken >= self.count:
+            raise Overloaded("Too many requests are being read at once; try again later.")
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
 
 
 class ByteBudget:
@@ -60,12 +95,19 @@ class Holding:
 async def read_body(
     request: Request, *, limit: int, timeout_s: float, holding: Holding | None = None
 ) -> bytes:
-    """The whole body, at most ``limit`` bytes.
+    """The whole body, at most ``limit`` bytes, of a client that does not dawdle.
+
+    Args:
+        request: its body has not been touched.
+        limit: bytes.
+        timeout_s: seconds until the request's deadline, however fast the body comes.
+        holding: what its bytes are counted in.
 
     Raises:
         RequestTooLarge: declared or really longer.
         Overloaded: the byte budget is used up.
-        DeadlineExceeded: it did not arrive in time.
+        DeadlineExceeded: it did not arrive in time, or came at less than ``BYTES_PER_S`` after
+            ``GRACE_S``.
         ClientGoneError: the client hung up.
     """
     declared = request.headers.get("content-length", "")
@@ -74,21 +116,39 @@ async def read_body(
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidArgument("Content-Encoding is not taken: send the body as it is.")
     try:
-        async with asyncio.timeout(max(0.0, timeout_s)):
-            return await _collect(request, limit, holding)
+        async with asyncio.timeout(0) as clock:
+            return await _collect(request, limit, holding, _Pace(clock, timeout_s))
     except TimeoutError:
-        raise DeadlineExceeded("The request body did not arrive in time.") from None
+        raise DeadlineExceeded(
+            "The request body did not arrive in time: send a smaller photo, or faster."
+        ) from None
     except ClientDisconnect:
         raise ClientGoneError("The client hung up.") from None
 
 
-async def _collect(request: Request, limit: int, holding: Holding | None) -> bytes:
+class _Pace:
+    """Moves a timeout on as bytes arrive, never beyond the deadline."""
+
+    def __init__(self, clock: asyncio.Timeout, timeout_s: float) -> None:
+        self._clock = clock
+        self._began = asyncio.get_running_loop().time()
+        self._deadline = self._began + max(0.0, timeout_s)
+        self.arrived(0)
+
+    def arrived(self, size: int) -> None:
+        """So many bytes are here in all."""
+        due = self._began + GRACE_S + size / BYTES_PER_S
+        self._clock.reschedule(min(due, self._deadline))
+
+
+async def _collect(request: Request, limit: int, holding: Holding | None, pace: _Pace) -> bytes:
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
+        pace.arrived(size)
         if holding is not None:
             holding.take(len(chunk))
         chunks.append(chunk)

@@ -61,7 +61,7 @@ class Metrics:
         for what, text, read in (
             ("queue_depth", "Jobs that wait for a worker", lambda: pool.waiting),
             ("busy_workers", "Workers that are busy", lambda: pool.running),
-            ("slots_taken", "Requests that are read, wait or run", lambda: pool.taken),
+            ("slots_taken", "Requests that wait or run", lambda: pool.taken),
         ):
             gauge = Gauge(f"mien_{name}_{what}", f"{text} ({name} pool).", registry=self.registry)
             gauge.set_function(read)

@@ -1,7 +1,7 @@
 """A bounded pool of worker threads: what does not fit is refused at once, never queued.
 
-A request takes a :class:`Slot` *before* its body is read, so that at most
-``workers + queue_size`` bodies are ever in memory.
+A request takes a :class:`Slot` when its body is there, so that a slow client cannot keep a worker
+idle; one that would not fit is refused before its body is read (:meth:`Pool.refuse_if_full`).
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Pool:
 
     @property
     def taken(self) -> int:
-        """Slots in use: requests that are read, wait, or run."""
+        """Slots in use: requests that wait or run."""
         return self._taken
 
     @property
@@ -173,12 +173,20 @@ class Pool:
             Overloaded: none is left, or the pool is closing.
         """
         with self._changed:
-            if self._closed:
-                raise Overloaded("The server is stopping; try again in a moment.")
-            if self._taken >= self.capacity:
-                raise Overloaded("All workers are busy and the queue is full; try again later.")
+            self.refuse_if_full()
             self._taken += 1
         return Slot(self)
+
+    def refuse_if_full(self) -> None:
+        """Take no place, but say now that there would be none.
+
+        Raises:
+            Overloaded: none is left, or the pool is closing.
+        """
+        if self._closed:
+            raise Overloaded("The server is stopping; try again in a moment.")
+        if self._taken >= self.capacity:
+            raise Overloaded("All workers are busy and the queue is full; try again later.")
 
     def close(self, *, timeout_s: float) -> None:
         """Refuse new work, finish what has been accepted, stop the threads (blocking)."""

@@ -72,7 +72,9 @@ class CompareOptions(VerifyOptions):
     """How to compare two photos."""
 
     metric: Literal["cosine", "euclidean", "euclidean_l2", "angular"] | None = Field(
-        default=None, description="Another metric than the model's own; needs threshold."
+        default=None,
+        description="Unit of `similarity` (and of `threshold`); decisions and confidence stay as "
+        "they are. Default: the model's own.",
     )
 
 
@@ -146,8 +148,11 @@ class StatusAnswer(Answered):
     version: str
     detector: str
     embedder: str
-    runtime: str | None = Field(description="Null while the models are being loaded.")
-    precision: str | None
+    runtime: str | None = Field(
+        description="Of the recognition model. Null while the models are being loaded, and where "
+        "neither a measurement nor a setting names it."
+    )
+    precision: str | None = Field(description="As `runtime`.")
     dim: int | None = Field(description="Length of an embedding.")
     ready: bool
     max_image_bytes: int

@@ -11,7 +11,7 @@ from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
 from mien.service.errors import log_unexpected
-from mien.service.limits import ByteBudget
+from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
 from mien.service.pool import Pool
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("mien.service")
 RECORD_WORKERS = 4
 RECORD_QUEUE = 128
 BODIES_IN_MEMORY = 4
+BODIES_READ_AT_ONCE = 256
 RETRY_S = 30.0
 
 
@@ -32,7 +33,9 @@ class Service:
         inference: workers for photos (``settings.workers``, ``settings.queue_size``).
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
-        budget: bytes of request bodies in memory, four of the largest.
+        reading: places for bodies that are being read, apart from the workers' queues.
+        budget: bytes of request bodies in memory (read, waiting or worked on), four of the
+            largest.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
@@ -45,6 +48,7 @@ class Service:
             name="mien-inference",
         )
         self.records = Pool(workers=RECORD_WORKERS, queue_size=RECORD_QUEUE, name="mien-records")
+        self.reading = Places(BODIES_READ_AT_ONCE)
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()

@@ -3,9 +3,10 @@
 const KEY = "mien.key";
 
 export class ApiError extends Error {
-  constructor(code, message, requestId) {
+  constructor(code, message, requestId, details = {}) {
     super(message);
     this.code = code;
+    this.details = details;
     this.requestId = requestId;
   }
 }
@@ -32,7 +33,7 @@ async function send(method, address, body, headers = {}) {
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) {
     const error = content.error ?? { code: "internal", message: answer.statusText };
-    throw new ApiError(error.code, error.message, content.request_id);
+    throw new ApiError(error.code, error.message, content.request_id, error.details);
   }
   return content;
 }

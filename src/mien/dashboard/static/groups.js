@@ -133,8 +133,9 @@ async function personId(group, person) {
   try {
     return (await postJson(path("groups", group, "persons"), { name: person })).id;
   } catch (error) {
-    if (error.code !== "already_exists") throw error;
-    return (await get(path("groups", group, "persons", person))).id;
+    const known = error.code === "already_exists" ? error.details.person_id : null;
+    if (!known) throw error;
+    return known;
   }
 }
 

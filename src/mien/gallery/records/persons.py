@@ -178,9 +178,17 @@ def _enter(
 
 
 def _refuse_taken(connection: sa.Connection, row: GroupRow, name: str) -> None:
-    taken = sa.select(members.c.name).filter_by(group_seq=row.seq, name=name)
-    if connection.execute(taken).first() is not None:
-        raise AlreadyExists(f"There is a person {name!r} in the group {row.group.name!r} already.")
+    taken = (
+        sa.select(persons.c.id)
+        .join(members, members.c.person_seq == persons.c.seq)
+        .where(members.c.group_seq == row.seq, members.c.name == name)
+    )
+    person_id = connection.execute(taken).scalar()
+    if person_id is not None:
+        raise AlreadyExists(
+            f"There is a person {name!r} in the group {row.group.name!r} already.",
+            details={"person_id": person_id},
+        )
 
 
 def _faces_of(

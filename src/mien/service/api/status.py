@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 import mien
 from mien.engine import Engine
-from mien.errors import UnknownModel
+from mien.errors import RuntimeUnavailable, UnknownModel
 from mien.service.call import Call, Detecting
 from mien.service.openapi import errors
 from mien.service.schemas import StatusAnswer
@@ -42,9 +42,17 @@ def _status(call: Call) -> dict[str, Any]:
 
 
 def _running(engine: Engine) -> tuple[str | None, str | None, int]:
+    """Runtime, precision and length of the recognition model; opens and measures nothing."""
     dim = engine.embedder.contract.dim
     try:
-        session = engine.models.open(engine.models.card(engine.embedder.name, "embed"))
-    except UnknownModel:  # a recognition model that has no card, and so no session of ours
+        choice = engine.models.choice(engine.models.card(engine.embedder.name, "embed"))
+    except (UnknownModel, RuntimeUnavailable):  # a model without a card or without our runtimes
         return None, None, dim
-    return session.runtime, session.precision, dim
+    if choice is None:  # nothing to choose from: the settings say what runs, or nobody does
+        settings = engine.settings
+        return _unless_auto(settings.runtime), _unless_auto(settings.precision), dim
+    return choice.runtime, choice.precision, dim
+
+
+def _unless_auto(wish: str) -> str | None:
+    return None if wish == "auto" else wish

@@ -1,0 +1,31 @@
+"""Torn files are told from whole ones."""
+
+import pytest
+
+from mien.models.whole import is_whole
+
+
+def test_a_net_is_whole_and_a_part_of_it_is_not(net, tmp_path):
+    file = tmp_path / "net.onnx"
+    file.write_bytes(net)
+    assert is_whole(file)
+    whole_fields = 0
+    for size in range(len(net)):
+        file.write_bytes(net[:size])
+        whole_fields += is_whole(file)
+    assert whole_fields <= 4  # cut exactly between two of its few fields
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 100, b"text", b"\xff" * 100, b"\x0a\xff", b"\x0a\x05abc", b"\x0b"]
+)
+def test_what_is_no_net(tmp_path, data):
+    (tmp_path / "net.onnx").write_bytes(data)
+    assert not is_whole(tmp_path / "net.onnx")
+    assert not is_whole(tmp_path / "gone.onnx")
+
+
+def test_the_default_models_are_whole(models):
+    for card in models.cards():
+        if models.available(card):
+            assert is_whole(models.path(card))
