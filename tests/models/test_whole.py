@@ -1,7 +1,12 @@
 """Torn files are told from whole ones."""
 
+import importlib.util
+
 import pytest
 
+from mien.errors import RuntimeUnavailable
+from mien.models.cache import Cache
+from mien.models.runtimes import Runtimes
 from mien.models.whole import is_whole
 
 
@@ -29,3 +34,16 @@ def test_the_default_models_are_whole(models):
     for card in models.cards():
         if models.available(card):
             assert is_whole(models.path(card))
+
+
+@pytest.mark.parametrize("runtime", ["auto", "openvino", "onnxruntime"])
+def test_no_library_says_what_it_makes_of_a_torn_file(models, tmp_path, capfd, runtime):
+    if runtime == "openvino" and importlib.util.find_spec("openvino") is None:
+        pytest.skip("there is no OpenVINO wheel for this machine")
+    card = models.card("sface")
+    torn = tmp_path / "torn.onnx"
+    torn.write_bytes(models.path(card).read_bytes()[:100_000])
+    options = {"runtime": runtime, "precision": "float32", "threads": 1, "streams": 1}
+    with pytest.raises(RuntimeUnavailable, match="mien models verify embed/sface"):
+        Runtimes(Cache(tmp_path)).open(card, torn, **options)
+    assert capfd.readouterr() == ("", "")
