@@ -102,6 +102,7 @@ def test_a_group_name_that_cannot_be(mien, draw, group):
 def test_a_sub_folder_that_cannot_name_a_person_is_refused_before_anything(mien, folder):
     (folder / " zed").mkdir()
     (folder / " zed" / "1.png").touch()
+    mien("apps", "create", "shop")
     assert mien("enroll", "staff", "--from", folder).exit_code == 2
     assert mien("gallery", "list", "--json").document == []
 

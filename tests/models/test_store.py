@@ -134,7 +134,7 @@ def test_what_is_there_is_used_from_a_folder_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("left", [0, 1000, 100_000])
-def test_a_truncated_converted_file_is_made_again(models, tmp_path, caplog, capfd, left):
+def test_a_truncated_converted_file_is_made_again(models, tmp_path, caplog, left):
     source = models.source_path(models.card("yunet"))
     changes = {"cache_dir": tmp_path, "models_mirror": str(source.parent), "offline": True}
     settings = models.settings.model_copy(update=changes)
@@ -145,7 +145,6 @@ def test_a_truncated_converted_file_is_made_again(models, tmp_path, caplog, capf
     assert session.input_names == ("input",)
     assert ModelStore(settings).path(card).read_bytes() == good
     assert not caplog.records
-    assert capfd.readouterr() == ("", "")  # nor do libraries say a word
 
 
 def test_a_damaged_published_net_is_fetched_again(kit, settings, published):

@@ -1,7 +1,12 @@
 """Torn files are told from whole ones."""
 
+import importlib.util
+
 import pytest
 
+from mien.errors import RuntimeUnavailable
+from mien.models.cache import Cache
+from mien.models.runtimes import Runtimes
 from mien.models.whole import is_whole
 
 
@@ -28,3 +33,16 @@ def test_what_is_no_net(tmp_path, data):
 def test_the_default_models_are_whole(models):
     for key in ("detect/yunet", "embed/sface"):
         assert is_whole(models.path(models.card(key)))
+
+
+@pytest.mark.parametrize("runtime", ["auto", "openvino", "onnxruntime"])
+def test_no_library_says_what_it_makes_of_a_torn_file(models, tmp_path, capfd, runtime):
+    if runtime == "openvino" and importlib.util.find_spec("openvino") is None:
+        pytest.skip("there is no OpenVINO wheel for this machine")
+    card = models.card("sface")
+    torn = tmp_path / "torn.onnx"
+    torn.write_bytes(models.path(card).read_bytes()[:100_000])
+    options = {"runtime": runtime, "precision": "float32", "threads": 1, "streams": 1}
+    with pytest.raises(RuntimeUnavailable, match="mien models verify embed/sface"):
+        Runtimes(Cache(tmp_path)).open(card, torn, **options)
+    assert capfd.readouterr() == ("", "")
