@@ -17,6 +17,7 @@ __all__ = [
     "EmotionName",
     "FaceAnalysis",
     "Gender",
+    "Pose",
     "Presence",
     "Quality",
     "QualityReason",
@@ -110,6 +111,29 @@ class Presence(Result):
     def to_dict(self) -> dict[str, Any]:
         """``{"value", "score"}``."""
         return {"value": self.value, "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, slots=True)
+class Pose(Result):
+    """Which way a face looks, degrees, from the subject's own view.
+
+    Attributes:
+        yaw: positive when it looks to its own left, which is the image's right.
+        pitch: positive when it looks down.
+        roll: positive when the head is tilted to its own right shoulder.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+    def __str__(self) -> str:
+        return f"yaw {self.yaw:+.0f} pitch {self.pitch:+.0f} roll {self.roll:+.0f}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"yaw", "pitch", "roll"}``, degrees."""
+        angles = {"yaw": self.yaw, "pitch": self.pitch, "roll": self.roll}
+        return {name: round(angle, 1) for name, angle in angles.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ float pixels in the upright input image (EXIF orientation applied): x to the rig
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -153,6 +153,18 @@ class Faces:
         """No face."""
         return cls(
             np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32)
+        )
+
+    @classmethod
+    def of(cls, faces: Sequence[Face]) -> Faces:
+        """These faces, in this order; with landmarks if all have them."""
+        if not faces:
+            return cls.empty()
+        points = [face.landmarks for face in faces if face.landmarks is not None]
+        return cls(
+            np.array([[f.box.x0, f.box.y0, f.box.x1, f.box.y1] for f in faces], np.float32),
+            np.array([face.score for face in faces], np.float32),
+            np.stack(points) if len(points) == len(faces) else None,
         )
 
     @classmethod

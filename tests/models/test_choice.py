@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,12 +216,12 @@ def test_a_precision_asked_for_by_the_call_is_not_replaced(kit, settings, publis
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_a_precision_asked_for_in_the_settings_is_not_replaced(kit, settings, published, precision):
+def test_the_settings_precision_is_for_the_cards_that_admit_it(kit, settings, published, precision):
     store = kit.store_with(settings.model_copy(update={"precision": precision}), published.card)
-    with pytest.raises(RuntimeUnavailable, match=f"does not run in {precision}.*MIEN_PRECISION"):
-        store.open(published.card)
-    assert not store.available(published.card)  # refused before anything is fetched
-    assert store.open(published.card, precision="auto").precision == "float32"
+    assert store.precision_for(published.card) == "float32"
+    assert store.open(published.card).precision == "float32"
+    admitted = replace(published.card, precisions=("float32", precision))
+    assert store.precision_for(admitted) == precision
 
 
 def test_tune_measures_for_real(kit, settings, published):

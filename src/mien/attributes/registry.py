@@ -14,7 +14,7 @@ __all__ = ["DEFAULT", "check", "create", "names"]
 
 GROUP = "mien.attributes"
 
-DEFAULT = ("age", "gender", "emotion", "mask", "quality")
+DEFAULT = ("age", "gender", "emotion", "mask", "pose", "quality")
 """What is answered when nothing is asked for by name."""
 
 

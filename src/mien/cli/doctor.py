@@ -121,7 +121,12 @@ def _model(run: Run, name: str, task: Task) -> dict[str, Any]:
         if not row["available"]:
             return row | {"error": _missing(card)}
         session = run.models.open(card)
-        row |= {"runtime": session.runtime, "precision": session.precision}
+        wish = run.settings.precision
+        row |= {
+            "runtime": session.runtime,
+            "precision": session.precision,
+            "precision_wanted": wish,
+        }
         if card.calibration is not None:
             row["calibration"] = _calibration(card.calibration)
     except MienError as error:
@@ -194,6 +199,8 @@ def _describe_model(model: dict[str, Any]) -> list[str]:
     state = "available" if model["available"] else "missing"
     if "runtime" in model:
         state = f"{model['runtime']}, {model['precision']}"
+        if model["precision_wanted"] not in ("auto", model["precision"]):
+            state += f" (its card does not admit {model['wish']})"
     lines = [f"{model['task']}/{model['name']}: {state}, licence {model.get('licence', 'unknown')}"]
     if facts := model.get("calibration"):
         lines.append(

@@ -196,11 +196,11 @@ class ModelStore:
             threads: CPU budget of all its runs together; None: the settings'.
             streams: how many runs shall proceed side by side, each on ``threads / streams``.
             runtime: ``auto``, ``openvino`` or ``onnxruntime``; None: the settings'.
-            precision: ``auto``, ``float32``, ``bf16`` or ``int8``; None: the settings'.
+            precision: ``auto``, ``float32``, ``bf16`` or ``int8``, never replaced by another;
+                None: the settings', where the card admits it (:meth:`precision_for`).
 
         Raises:
-            RuntimeUnavailable: the runtime or the precision that was asked for, here or in the
-                settings, cannot run the net.
+            RuntimeUnavailable: the runtime or the precision that was asked for cannot run the net.
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted, ConversionError: see
                 :meth:`path`.
         """
@@ -209,7 +209,7 @@ class ModelStore:
         with self._lock:
             if key not in self._sessions:
                 runtime = runtime or self.settings.runtime
-                precision = precision or self.settings.precision
+                precision = precision or self.precision_for(card)
                 # Refuses before anything is fetched.
                 self._runtimes.candidates(card, runtime=runtime, precision=precision)
                 opener = partial(
@@ -222,6 +222,14 @@ class ModelStore:
                 )
                 self._sessions[key] = self._open_sound(card, opener)
             return self._sessions[key]
+
+    def precision_for(self, card: ModelCard) -> str:
+        """The settings' precision where the card admits it; otherwise ``float32``.
+
+        A card admits what passed its accuracy gate, so one wish suits models that differ.
+        """
+        wish = self.settings.precision
+        return wish if wish == "auto" or wish in card.precisions else "float32"
 
     def _open_sound(self, card: ModelCard, opener: Callable[[Path], Session]) -> Session:
         """Open the net; where its file in the cache turns out to be damaged, once more, anew."""
@@ -260,7 +268,7 @@ class ModelStore:
     def _candidates(self, card: ModelCard) -> list[Candidate]:
         settings = self.settings
         return self._runtimes.candidates(
-            card, runtime=settings.runtime, precision=settings.precision
+            card, runtime=settings.runtime, precision=self.precision_for(card)
         )
 
     def _cached_path(self, card: ModelCard) -> Path | None:
