@@ -11,10 +11,9 @@ import statistics
 import time
 from pathlib import Path
 
-from report import REPOSITORY, Row, publish
-
 from mien import Engine, config
 from mien.models.samples import sample_photos
+from report import REPOSITORY, Row, publish
 
 PHOTOS = 60
 ROUNDS = 3

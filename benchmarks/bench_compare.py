@@ -1,4 +1,7 @@
-"""Compare two photos: Mien against face_recognition 1.3.0 (dlib HOG), CPU time in one run."""
+"""Compare two photos: Mien against face_recognition 1.3.0 (dlib HOG), CPU time in one run.
+
+Both run on one thread: two that share a core cost each other CPU time.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,11 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     pair = photos()
     workers = {
-        precision: Worker(HERE / "work_mien_compare.py", *pair, env={"MIEN_PRECISION": precision})
+        precision: Worker(
+            HERE / "work_mien_compare.py",
+            *pair,
+            env={"MIEN_PRECISION": precision, "MIEN_THREADS": "1"},
+        )
         for precision in ("auto", "float32")
     }
     workers["peer"] = Worker(HERE / "work_peer_compare.py", *pair, python=face_recognition_python())

@@ -35,7 +35,7 @@ def fill(gallery: Gallery, group: str, engine: Engine, size: int) -> None:
 def main() -> None:
     """Measure and print."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder, Engine(settings=config.load()) as engine:
+    with tempfile.TemporaryDirectory() as folder, Engine(settings=config.load(threads=1)) as engine:
         photo = engine.photo(sample_photos(engine.models)["Barack Obama"][0])
         url = f"sqlite:///{Path(folder) / 'gallery.db'}"
         with Gallery.open(url) as gallery:

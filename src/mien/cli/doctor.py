@@ -121,11 +121,10 @@ def _model(run: Run, name: str, task: Task) -> dict[str, Any]:
         if not row["available"]:
             return row | {"error": _missing(card)}
         session = run.models.open(card)
-        wish = run.settings.precision
         row |= {
             "runtime": session.runtime,
             "precision": session.precision,
-            "precision_wanted": wish,
+            "precision_wanted": run.settings.precision,
         }
         if card.calibration is not None:
             row["calibration"] = _calibration(card.calibration)

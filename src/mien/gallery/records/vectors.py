@@ -43,31 +43,44 @@ class Owner:
     norm: float | None
 
 
+# Outer joins, so that a database reads the few faces that were found and their persons: without
+# statistics SQLite would rather go through all members of the group. Who is not a member has no
+# name and is left out.
 _OWNERS = (
     sa.select(
-        faces.c.seq,
-        faces.c.id,
-        faces.c.norm,
-        members.c.name,
-        persons.c.id.label("person_id"),
+        faces.c.seq, faces.c.id, faces.c.norm, members.c.name, persons.c.id.label("person_id")
     )
-    .join(members, members.c.person_seq == faces.c.person_seq)
-    .join(persons, persons.c.seq == faces.c.person_seq)
-    .where(
-        members.c.group_seq == sa.bindparam("group_seq"),
-        faces.c.seq.in_(sa.bindparam("seqs", expanding=True)),
+    .select_from(faces)
+    .outerjoin(persons, persons.c.seq == faces.c.person_seq)
+    .outerjoin(
+        members,
+        sa.and_(
+            members.c.group_seq == sa.bindparam("group_seq"),
+            members.c.person_seq == faces.c.person_seq,
+        ),
     )
+    .where(faces.c.seq.in_(sa.bindparam("seqs", expanding=True)))
 )
 _MEAN_OWNERS = (
     sa.select(persons.c.seq, persons.c.id, members.c.name, sa.func.avg(faces.c.norm).label("norm"))
-    .join(members, members.c.person_seq == persons.c.seq)
-    .join(faces, faces.c.person_seq == persons.c.seq)
-    .where(
-        members.c.group_seq == sa.bindparam("group_seq"),
-        faces.c.contract_seq == sa.bindparam("contract_seq"),
-        persons.c.seq.in_(sa.bindparam("seqs", expanding=True)),
+    .select_from(persons)
+    .outerjoin(
+        members,
+        sa.and_(
+            members.c.group_seq == sa.bindparam("group_seq"),
+            members.c.person_seq == persons.c.seq,
+        ),
     )
+    .outerjoin(
+        faces,
+        sa.and_(
+            faces.c.person_seq == persons.c.seq,
+            faces.c.contract_seq == sa.bindparam("contract_seq"),
+        ),
+    )
+    .where(persons.c.seq.in_(sa.bindparam("seqs", expanding=True)))
     .group_by(persons.c.seq, persons.c.id, members.c.name)
+    .having(sa.func.count(faces.c.seq) > 0)
 )
 
 
@@ -98,7 +111,8 @@ def face_owners(
     owners: dict[int, Owner] = {}
     for part in _parts(face_seqs):
         for found in connection.execute(_OWNERS, {"group_seq": row.seq, "seqs": part}):
-            owners[found.seq] = Owner(found.name, found.person_id, found.id, found.norm)
+            if found.name is not None:
+                owners[found.seq] = Owner(found.name, found.person_id, found.id, found.norm)
     return owners
 
 
@@ -110,7 +124,8 @@ def person_owners(
     for part in _parts(person_seqs):
         scope = {"group_seq": row.seq, "contract_seq": row.contract_seq, "seqs": part}
         for found in connection.execute(_MEAN_OWNERS, scope):
-            owners[found.seq] = Owner(found.name, found.id, None, found.norm)
+            if found.name is not None:
+                owners[found.seq] = Owner(found.name, found.id, None, found.norm)
     return owners
 
 
@@ -121,19 +136,32 @@ def faces_of(
     found: dict[str, tuple[list[str], Embeddings]] = {}
     for part in _parts(person_ids):
         query = (
-            sa.select(persons.c.id.label("person_id"), faces.c.id, faces.c.vector, faces.c.norm)
-            .join(members, members.c.person_seq == persons.c.seq)
-            .join(faces, faces.c.person_seq == persons.c.seq)
-            .where(
-                members.c.group_seq == row.seq,
-                faces.c.contract_seq == row.contract_seq,
-                persons.c.id.in_(part),
+            sa.select(
+                persons.c.id.label("person_id"),
+                members.c.name,
+                faces.c.id,
+                faces.c.vector,
+                faces.c.norm,
             )
+            .select_from(persons)  # outer joins: see _OWNERS
+            .outerjoin(
+                members,
+                sa.and_(members.c.group_seq == row.seq, members.c.person_seq == persons.c.seq),
+            )
+            .outerjoin(
+                faces,
+                sa.and_(
+                    faces.c.person_seq == persons.c.seq,
+                    faces.c.contract_seq == row.contract_seq,
+                ),
+            )
+            .where(persons.c.id.in_(part))
             .order_by(persons.c.id, faces.c.id)
         )
         rows = connection.execute(query)
-        for person_id, own in groupby(rows, key=lambda face: str(face.person_id)):
-            _, ids, blobs, norms = zip(*own, strict=True)
+        of_members = (one for one in rows if one.name is not None and one.id is not None)
+        for person_id, own in groupby(of_members, key=lambda face: str(face.person_id)):
+            _, _, ids, blobs, norms = zip(*own, strict=True)
             vector = np.frombuffer(b"".join(blobs), "<f4").reshape(len(ids), -1)
             norm = [math.nan if known is None else known for known in norms]
             templates = Embeddings(vector.astype(np.float32), np.array(norm, np.float32))
