@@ -18,11 +18,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import mien
+from mien.answers import FaceMatches
 from mien.cli.progress import download_progress
 from mien.config import load
 from mien.models import ModelStore
 from mien.models.samples import partial_photos, sample_photos
-from mien.results import Enrolment, FaceMatches
+from mien.results import Enrolment
 
 GROUP = "demo"
 

@@ -85,3 +85,11 @@ def test_an_empty_host_is_not_every_interface(monkeypatch, host):
     monkeypatch.setenv("MIEN_HOST", host)
     with pytest.raises(ConfigurationError, match="'host'"):
         config.load()
+
+
+def test_the_default_gallery_is_in_the_data_folder_whatever_its_name(tmp_path):
+    from mien.gallery import Gallery
+
+    folder = tmp_path / "a%41b 100%? 김"
+    with Gallery.open(config.load(data_dir=folder).gallery_url):
+        assert (folder / "gallery.db").is_file()

@@ -11,6 +11,7 @@ import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -140,7 +141,8 @@ class Settings(BaseSettings):
     @property
     def gallery_url(self) -> str:
         """The gallery to use: ``gallery``, or the SQLite file in ``data_dir``."""
-        return self.gallery or f"sqlite:///{self.data_dir / 'gallery.db'}"
+        file = quote(str(self.data_dir / "gallery.db"), safe="/\\: ")  # % and ? mean something
+        return self.gallery or f"sqlite:///{file}"
 
     @property
     def thread_budget(self) -> int:

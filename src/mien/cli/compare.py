@@ -12,7 +12,7 @@ from mien.cli.photos import as_source, describe_box
 from mien.cli.run import Run, shared_options
 
 if TYPE_CHECKING:
-    from mien.results import Comparison
+    from mien.answers import Comparison
     from mien.types import Metric
 
 __all__ = ["answer_comparison", "compare", "decision_options"]

@@ -13,7 +13,7 @@ from mien.cli.run import Run, shared_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mien.results import Candidate, FaceMatches, Identification
+    from mien.answers import Candidate, FaceMatches, Identification
 
 __all__ = ["identify", "verify"]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mien import config
 from mien.analysis import Analysis, FaceAnalysis
+from mien.answers import Comparison, Identification
 from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
 from mien.attributes import create as create_attribute
@@ -27,7 +28,7 @@ from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.match.calibration import Calibration
 from mien.match.decision import for_identification, for_verification
 from mien.models import ModelStore
-from mien.results import Comparison, Detection, Enrolment, Identification, Representation
+from mien.results import Detection, Enrolment, Representation
 from mien.types import RGB, Embeddings, Face, Faces, Metric
 
 if TYPE_CHECKING:

@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.answers import Candidate, Comparison, FaceComparison, FaceMatches, Identification
 from mien.errors import NoFaceFound, NotFound
 from mien.image import ImageInput
 from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
-from mien.results import (
-    Candidate,
-    Comparison,
-    FaceComparison,
-    FaceMatches,
-    Identification,
-    Representation,
-)
+from mien.results import Representation
 from mien.types import Embeddings, Metric
 
 if TYPE_CHECKING:

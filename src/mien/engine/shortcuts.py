@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from mien import config
 from mien.analysis import Analysis
+from mien.answers import Comparison
 from mien.attributes import DEFAULT
 from mien.engine.core import Engine
 from mien.image import ImageInput
 from mien.models import ModelStore
-from mien.results import Comparison, Detection, Representation
+from mien.results import Detection, Representation
 from mien.types import Metric
 
 __all__ = ["analyze", "compare", "default_engine", "detect", "represent"]
