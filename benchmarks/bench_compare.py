@@ -1,6 +1,6 @@
 """Compare two photos: Mien against face_recognition 1.3.0 (dlib HOG), CPU time in one run.
 
-Both run on one thread: two that share a core cost each other CPU time.
+Mien runs on one thread, as its peer does.
 """
 
 from __future__ import annotations
