@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mien import config
 from mien.analysis import Analysis, FaceAnalysis
 from mien.answers import Comparison, Identification
 from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
-from mien.attributes import create as create_attribute
 from mien.detect import Detector
-from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
-from mien.embed.registry import create as create_embedder
-from mien.embed.registry import names as embedder_names
-from mien.engine import analysing, enrolment, recognition
+from mien.engine import analysing, enrolment, looking, recognition
+from mien.engine.loaded import Loaded
+from mien.engine.threads import Threads
 from mien.errors import InvalidArgument
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.match.calibration import Calibration
 from mien.match.decision import for_identification, for_verification
 from mien.models import ModelStore
 from mien.results import Detection, Enrolment, Representation
-from mien.types import RGB, Embeddings, Face, Faces, Metric
+from mien.types import RGB, Embeddings, Faces, Metric
 
 if TYPE_CHECKING:
     from mien.gallery import Gallery
 
 __all__ = ["Engine"]
-
-# Large JPEGs are decoded down to this long side: what the detector's finest look needs.
-DETECTION_SIDE = 1920
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -75,44 +66,31 @@ class Engine:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
         self.limits = ImageLimits.from_settings(self.settings)
-        self._detector = self.settings.detector if detector is None else detector
-        self._embedder = self.settings.embedder if embedder is None else embedder
-        self._calibration = calibration
-        self._attributes = {one.name: one for one in attributes}
-        self._lock = threading.RLock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._inside = threading.local()
+        self._loaded = Loaded(
+            detector=self.settings.detector if detector is None else detector,
+            embedder=self.settings.embedder if embedder is None else embedder,
+            models=self.models,
+            calibration=calibration,
+            attributes=attributes,
+        )
+        self._threads = Threads(self.settings.thread_budget)
 
     # ------------------------------------------------------------------ models
 
     @property
     def detector(self) -> Detector:
         """The detector, loaded."""
-        with self._lock:
-            chosen = self._detector
-            if isinstance(chosen, str):
-                chosen = self._detector = create_detector(chosen, self.models)
-            return chosen
+        return self._loaded.detector
 
     @property
     def embedder(self) -> Embedder:
         """The recognition model, loaded."""
-        with self._lock:
-            chosen = self._embedder
-            if isinstance(chosen, str):
-                chosen = self._embedder = create_embedder(chosen, self.models)
-            return chosen
+        return self._loaded.embedder
 
     @property
     def calibration(self) -> Calibration | None:
         """How the recognition model's similarities become confidences; None: not calibrated."""
-        with self._lock:
-            if self._calibration is None:
-                chosen = self._embedder
-                name = chosen if isinstance(chosen, str) else chosen.name
-                if isinstance(chosen, str) or name in embedder_names():
-                    self._calibration = Calibration.from_card(self.models.card(name, "embed"))
-            return self._calibration
+        return self._loaded.calibration
 
     def attribute(self, name: str) -> Attribute:
         """An attribute's model, loaded.
@@ -121,10 +99,7 @@ class Engine:
             InvalidArgument: no attribute of that name.
             ModelError: its weights cannot be had or run, or their licence is not accepted.
         """
-        with self._lock:
-            if name not in self._attributes:
-                self._attributes[name] = create_attribute(name, self.models)
-            return self._attributes[name]
+        return self._loaded.attribute(name)
 
     def load(self) -> None:
         """Fetch and open the models now, so that the first photo does not wait."""
@@ -147,7 +122,7 @@ class Engine:
             ImageError: the image cannot be used.
             ModelError: the detector cannot be had or run.
         """
-        return self._detect(self.photo(image))
+        return looking.detect(self, self.photo(image))
 
     def represent(self, image: ImageInput, *, max_faces: int | None = None) -> Representation:
         """The faces of one photo, largest first, and their embeddings.
@@ -161,7 +136,7 @@ class Engine:
             ModelError: a model cannot be had or run.
         """
         photo = self.photo(image)
-        detection = self._detect(photo)
+        detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
         embeddings = self.embed(photo, detection.faces)
@@ -192,7 +167,7 @@ class Engine:
         """
         photo = self.photo(image)
         wanted = check_actions(actions)
-        detection = self._detect(photo)
+        detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
         found = self.analyze_faces(photo, detection.faces, actions=wanted)
@@ -217,14 +192,7 @@ class Engine:
 
     def detection_pixels(self, photo: Photo) -> RGB:
         """The photo as detection gets to see it: a large JPEG is decoded smaller."""
-        return photo.scaled(DETECTION_SIDE)
-
-    def _detect(self, photo: Photo) -> Detection:
-        pixels = self.detection_pixels(photo)
-        found = self.detector.detect([pixels])[0]
-        scale = (photo.width / pixels.shape[1], photo.height / pixels.shape[0])
-        faces = found.scaled(*scale, size_hw=(photo.height, photo.width))
-        return Detection(photo.width, photo.height, faces, self.detector.name, pixels)
+        return looking.detection_pixels(photo)
 
     def embed(self, image: ImageInput, faces: Faces) -> Embeddings:
         """The embeddings of faces that were detected in ``image``, in their order.
@@ -237,24 +205,7 @@ class Engine:
             ImageError: the image cannot be used.
             ModelError: the recognition model cannot be had or run.
         """
-        photo, embedder = self.photo(image), self.embedder
-        if not len(faces):
-            height, width = embedder.size_hw
-            return embedder.embed(np.zeros((0, height, width, 3), np.uint8))
-        parts = self.map(lambda face: embedder.embed(self._crop(photo, face)[None]), faces)
-        return Embeddings(
-            np.concatenate([part.vector for part in parts]),
-            np.concatenate([part.norm for part in parts]),
-        )
-
-    def _crop(self, photo: Photo, face: Face) -> NDArray[np.uint8]:
-        """The aligned crop, from the full-size photo where a smaller decode would cost detail."""
-        embedder = self.embedder
-        pixels = self.detection_pixels(photo)
-        scale = pixels.shape[1] / photo.width
-        if scale < 1 and face.box.width * scale < embedder.size_hw[1]:
-            pixels, scale = photo.pixels(), 1.0
-        return embedder.crop(pixels, face.scaled(scale))
+        return looking.embed(self, self.photo(image), faces)
 
     # ------------------------------------------------------------------ several photos
 
@@ -414,30 +365,16 @@ class Engine:
         A call from inside such a function runs its items one after the other, so that the budget
         holds and nothing waits for itself.
         """
-        work = list(items)
-        if len(work) < 2 or self.settings.thread_budget < 2 or getattr(self._inside, "yes", False):
-            return [function(item) for item in work]
-        return list(self.pool.map(function, work))
+        return self._threads.map(function, items)
 
     @property
     def pool(self) -> ThreadPoolExecutor:
         """The engine's threads."""
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(
-                    self.settings.thread_budget, "mien", initializer=self._enter_thread
-                )
-            return self._pool
-
-    def _enter_thread(self) -> None:
-        self._inside.yes = True
+        return self._threads.pool
 
     def close(self) -> None:
         """Finish running work and let the threads go. The engine can be used again."""
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown()
+        self._threads.close()
 
     def __enter__(self) -> Engine:
         return self

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.engine import Engine
-from mien.engine.core import DETECTION_SIDE
+from mien.engine.looking import DETECTION_SIDE
 from mien.errors import ImageError
 from mien.evaluate.detection_truth import TrueFaces, read_truth
 from mien.evaluate.lists import check_files

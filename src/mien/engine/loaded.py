@@ -1,0 +1,81 @@
+"""Loaded: the models that an engine has been given, or has loaded by name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from mien.attributes import Attribute
+from mien.attributes import create as create_attribute
+from mien.detect import Detector
+from mien.detect.registry import create as create_detector
+from mien.embed import Embedder
+from mien.embed.registry import create as create_embedder
+from mien.embed.registry import names as embedder_names
+from mien.match.calibration import Calibration
+from mien.models import ModelStore
+
+__all__ = ["Loaded"]
+
+
+class Loaded:
+    """Models by the part that they play, each loaded when it is first asked for.
+
+    Args:
+        detector, embedder: a card's name, or an object of the protocol.
+        models: where models come from.
+        calibration: None: the embedder card's own.
+        attributes: used instead of those registered under their names.
+    """
+
+    def __init__(
+        self,
+        *,
+        detector: str | Detector,
+        embedder: str | Embedder,
+        models: ModelStore,
+        calibration: Calibration | None = None,
+        attributes: Sequence[Attribute] = (),
+    ) -> None:
+        self._models = models
+        self._detector = detector
+        self._embedder = embedder
+        self._calibration = calibration
+        self._attributes = {one.name: one for one in attributes}
+        self._lock = threading.RLock()
+
+    @property
+    def detector(self) -> Detector:
+        """The detector."""
+        with self._lock:
+            chosen = self._detector
+            if isinstance(chosen, str):
+                chosen = self._detector = create_detector(chosen, self._models)
+            return chosen
+
+    @property
+    def embedder(self) -> Embedder:
+        """The recognition model."""
+        with self._lock:
+            chosen = self._embedder
+            if isinstance(chosen, str):
+                chosen = self._embedder = create_embedder(chosen, self._models)
+            return chosen
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How the recognition model's similarities become confidences; None: not calibrated."""
+        with self._lock:
+            if self._calibration is None:
+                chosen = self._embedder
+                name = chosen if isinstance(chosen, str) else chosen.name
+                if isinstance(chosen, str) or name in embedder_names():
+                    self._calibration = Calibration.from_card(self._models.card(name, "embed"))
+            return self._calibration
+
+    def attribute(self, name: str) -> Attribute:
+        """An attribute's model; raises what :meth:`mien.Engine.attribute` does."""
+        with self._lock:
+            if name not in self._attributes:
+                self._attributes[name] = create_attribute(name, self._models)
+            return self._attributes[name]
