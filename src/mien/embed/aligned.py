@@ -25,19 +25,22 @@ class AlignedNet:
     Args:
         card: with its ``embedder`` facts.
         session: the net; its first input takes ``(n, 3, H, W)``.
+        source_sha256: hash of the published weight file, where the card does not give it because
+            it is pinned by the first download.
 
     Raises:
-        InvalidArgument: the card has no embedder facts.
+        InvalidArgument: the card has no embedder facts, or nobody knows the file's hash.
     """
 
-    def __init__(self, card: ModelCard, session: Session) -> None:
+    def __init__(
+        self, card: ModelCard, session: Session, *, source_sha256: str | None = None
+    ) -> None:
         facts = card.embedder
-        if facts is None or card.source_sha256 is None:
+        sha256 = card.source_sha256 or source_sha256
+        if facts is None or sha256 is None:
             raise InvalidArgument(f"The card {card.key!r} lacks the facts of a recognition model.")
         self.name = card.name
-        self.contract = EmbeddingContract(
-            card.name, card.source_sha256, facts.preprocessing, facts.dim
-        )
+        self.contract = EmbeddingContract(card.name, sha256, facts.preprocessing, facts.dim)
         self._template = None if facts.template == "box" else template(facts.template)
         self.size_hw = facts.size_hw
         self.metric = facts.metric
@@ -48,7 +51,9 @@ class AlignedNet:
     @classmethod
     def load(cls, card: ModelCard, models: ModelStore) -> AlignedNet:
         """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card, streams=models.settings.thread_budget))
+        session = models.open(card, streams=models.settings.thread_budget)
+        pinned = (models.cache.sha256(source) for source in card.sources)
+        return cls(card, session, source_sha256=next(filter(None, pinned), None))
 
     def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
         """The face brought to the card's template by its five landmarks, or cut by its box.
@@ -76,11 +81,36 @@ class AlignedNet:
                 f"{self.name} takes uint8 crops (n, {self.size_hw[0]}, {self.size_hw[1]}, 3), "
                 f"not {crops.dtype} {crops.shape}."
             )
-        if not len(crops):
+        return self._run(self._blob(crops))
+
+    def forward(self, inputs: NDArray[np.float32]) -> Embeddings:
+        """Templates of what the net itself takes, for callers that prepare it their own way.
+
+        Nothing is done to ``inputs``: neither the card's colour order nor its mean and scale. The
+        net's raw output is ``vector * norm[:, None]`` where the metric is cosine or angular, and
+        ``vector`` otherwise.
+
+        Args:
+            inputs: ``(n, H, W, 3)`` float32 with H, W = ``size_hw``, normalised, channels in the
+                order that is wanted.
+
+        Raises:
+            InvalidArgument: inputs of another shape or type.
+        """
+        if inputs.shape[1:] != (*self.size_hw, 3) or inputs.dtype != np.float32:
+            raise InvalidArgument(
+                f"{self.name} takes float32 inputs (n, {self.size_hw[0]}, {self.size_hw[1]}, 3), "
+                f"not {inputs.dtype} {inputs.shape}."
+            )
+        return self._run(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
+
+    def _run(self, blob: NDArray[np.float32]) -> Embeddings:
+        """Templates of the net's input ``(n, 3, H, W)``."""
+        if not len(blob):
             return Embeddings(np.zeros((0, self.contract.dim), np.float32), np.zeros(0, np.float32))
-        outputs = self._session.run({self._session.input_names[0]: self._blob(crops)})
+        outputs = self._session.run({self._session.input_names[0]: blob})
         output = self._facts.output or self._session.output_names[0]
-        vector = outputs[output].reshape(len(crops), -1)
+        vector = outputs[output].reshape(len(blob), -1)
         norm = np.linalg.norm(vector, axis=1)
         if self._facts.metric in UNIT_LENGTH:
             vector = vector / np.maximum(norm, np.finfo(np.float32).tiny)[:, None]
