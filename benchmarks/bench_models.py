@@ -21,55 +21,70 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from card_metrics import write_metrics
+from card_figures import write_measured
 from mien import Engine, config, detect, embed
 from mien.errors import LicenceNotAccepted, ModelError
 from mien.evaluate import detection, pairs
 from mien.models import ModelStore
 from mien.models.card import ArchiveSource, ModelCard
+from mien.models.measured import FIGURES, Measured
 from report import REPOSITORY, Row, publish
 
 TRUTH = "detection_gt.json"
-PAIRS = {"lfw": "lfw/pairs_folds_1_2.csv", "mfr2": "mfr2/pairs.csv"}
-UNITS = {"ms_cpu": "CPU ms"}
-
-Figures = dict[str, float]
+PAIRS = {"LFW folds 1-2": "lfw/pairs_folds_1_2.csv", "MFR2": "mfr2/pairs.csv"}
 
 
-def detector_figures(name: str, models: ModelStore, data: Path) -> Figures:
+def detector_figures(name: str, models: ModelStore, data: Path) -> list[Measured]:
     """Recall, precision, AP50 and CPU milliseconds a photo."""
     if not (data / TRUTH).is_file():
-        return {}
+        return []
     with Engine(detector=name, settings=models.settings, models=models) as engine:
         report = detection(engine, data / TRUTH, data)
-    return {
-        "detection_recall": report.recall,
-        "detection_precision": report.precision,
-        "detection_ap50": report.ap50,
-        "detection_ms_cpu": report.ms_per_image_cpu,
-    }
+    return [
+        Measured(
+            on="CompreFace and dlib",
+            protocol="detection",
+            how=f"mien eval detection --truth {TRUTH} --detector {name}",
+            threads=models.settings.thread_budget,
+            figures={
+                "recall": report.recall,
+                "precision": report.precision,
+                "ap50": report.ap50,
+                "cpu_ms": report.ms_per_image_cpu,
+            },
+        )
+    ]
 
 
-def embedder_figures(name: str, models: ModelStore, data: Path) -> Figures:
+def embedder_figures(name: str, models: ModelStore, data: Path) -> list[Measured]:
     """Accuracy, AUC, TAR and CPU milliseconds a photo, for each list of pairs."""
-    figures: Figures = {}
+    done = []
     with Engine(embedder=name, settings=models.settings, models=models) as engine:
-        for listed, file in PAIRS.items():
+        for data_set, file in PAIRS.items():
             if not (data / file).is_file():
                 continue
             report = pairs(engine, data / file, data, score="similarity")
-            figures |= {
-                f"{listed}_accuracy": report.accuracy.mean,
-                f"{listed}_auc": report.auc,
-                **{f"{listed}_tar_{fmr}": tar for fmr, tar in report.tar.items()},
-                f"{listed}_ms_cpu": report.ms_per_image_cpu,
-            }
-    return figures
+            done.append(
+                Measured(
+                    on=data_set,
+                    protocol="pairs",
+                    how=f"mien eval pairs --pairs {file} --embedder {name} --score similarity, "
+                    f"detector {report.detector}",
+                    threads=models.settings.thread_budget,
+                    figures={
+                        "accuracy": report.accuracy.mean,
+                        "auc": report.auc,
+                        **{f"tar_{fmr}": tar for fmr, tar in report.tar.items()},
+                        "cpu_ms": report.ms_per_image_cpu,
+                    },
+                )
+            )
+    return done
 
 
 def measured(
-    cards: list[ModelCard], figures_of: Callable[[str], Figures]
-) -> Iterator[tuple[ModelCard, Figures]]:
+    cards: list[ModelCard], figures_of: Callable[[str], list[Measured]]
+) -> Iterator[tuple[ModelCard, list[Measured]]]:
     """Each card with its figures; models that cannot be had here are named and left out."""
     for card in cards:
         try:
@@ -79,8 +94,9 @@ def measured(
         except ModelError as error:
             print(f"  {card.key}: {error.message}", flush=True)
         else:
-            told = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-            print(f"  {card.key}: {told}", flush=True)
+            for one in figures:
+                told = "  ".join(f"{name} {value:.4f}" for name, value in one.figures.items())
+                print(f"  {card.key} on {one.on}: {told}", flush=True)
             yield card, figures
 
 
@@ -95,15 +111,18 @@ def from_archives(names: list[str], task: str, models: ModelStore) -> list[Model
     ]
 
 
-def rows_of(results: list[tuple[ModelCard, Figures]]) -> list[Row]:
+def rows_of(results: list[tuple[ModelCard, list[Measured]]]) -> list[Row]:
     """A row a figure, against the first model's."""
     rows = []
-    for card, figures in results:
-        first, base = results[0]
-        for name, value in figures.items():
-            unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "share")
-            baseline = None if card is first else base.get(name)
-            rows.append(Row(f"{card.key} {name}", value, baseline, first.name, unit))
+    (first, base) = results[0] if results else (None, [])
+    bases = {(one.on, name): value for one in base for name, value in one.figures.items()}
+    for card, measured_here in results:
+        for one in measured_here:
+            for name, value in one.figures.items():
+                baseline = None if card is first else bases.get((one.on, name))
+                unit = "CPU ms" if name == "cpu_ms" else FIGURES[name].unit
+                what = f"{card.key} {name}, {one.on}"
+                rows.append(Row(what, value, baseline, first.name if first else "", unit))
     return rows
 
 
@@ -133,7 +152,8 @@ def main() -> None:
         rows += rows_of(results)
         if options.write:
             for card, figures in results:
-                write_metrics(card, figures)
+                for one in figures:
+                    write_measured(card, one)
     publish("models", rows)
 
 

@@ -6,14 +6,16 @@ import importlib.resources
 import importlib.util
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
-from mien.errors import ConfigurationError
+from mien.errors import ConfigurationError, UnknownMetric
 from mien.models import catalogue
 from mien.models.card import ArchiveSource
 from mien.models.catalogue import load_catalogue, parse_card
 from mien.models.convert import CONVERTERS
+from mien.models.measured import DATA_SETS, FIGURES, Measured
 
 FOLDER = importlib.resources.files("mien.models.catalogue")
 FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".toml"))
@@ -85,6 +87,18 @@ men = 1e-3
 """
 
 
+MEASURED = """
+[[measured]]
+on = "LFW folds 1-2"
+protocol = "pairs"
+how = "mien eval pairs"
+threads = 1
+accuracy = 0.9
+tar_1e-3 = 1
+cpu_ms = 12.5
+"""
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_card(name):
     card = parse_card(FOLDER.joinpath(name).read_text(encoding="utf-8"), file=name)
@@ -97,6 +111,7 @@ def test_every_card(name):
     assert card.commercial or card.needs_acceptance
     for source in card.sources:
         assert isinstance(source, ArchiveSource) or source.url.startswith("https://")
+    assert {one.on for one in card.measured} <= set(DATA_SETS)
 
 
 def test_the_catalogue_has_them_all():
@@ -118,6 +133,63 @@ def test_the_tables_of_a_card():
     assert card.inputs == {"input": (1, 3, 32, 32)}
     with pytest.raises(TypeError):
         card.inputs["input"] = ()  # type: ignore[index]  # it must not be changed
+
+
+def test_what_was_measured():
+    (measured,) = parse_card(DETECTOR + MEASURED, file="x.toml").measured
+    assert (measured.on, measured.protocol, measured.threads) == ("LFW folds 1-2", "pairs", 1)
+    assert measured.figures == {"accuracy": 0.9, "tar_1e-3": 1.0, "cpu_ms": 12.5}
+    assert measured.arithmetic == "float32"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("accuracy", "acuracy", "no figure 'acuracy': did you mean accuracy"),
+        ("tar_1e-3", "tar_at_fmr_1e-3", r"measured\[0\].*did you mean tar_1e-3"),
+        ("tar_1e-3", "zzz", "there is: recall, precision"),
+        ("accuracy", "recall", "recall is no figure of the protocol pairs"),
+        ("0.9", "1.01", "accuracy cannot be 1.01"),
+        ("12.5", "nan", "cpu_ms cannot be nan"),
+        ("0.9", '"0.9"', "accuracy must be float"),
+        ("threads = 1\n", "", "threads belongs to cpu_ms"),
+        ("cpu_ms = 12.5\n", "", "threads belongs to cpu_ms"),
+        ("threads = 1\n", "threads = 0\n", "threads must be at least 1"),
+        ('how = "mien eval pairs"', 'how = ""', "on and how must say something"),
+        ('how = "mien eval pairs"', "", "how is missing"),
+        ('"pairs"', '"pears"', "protocol must be one of"),
+        ('"pairs"', '"gate"', "no figure of the protocol gate"),
+        (
+            MEASURED,
+            "[[measured]]\non = 'x'\nprotocol = 'pairs'\nhow = 'x'\n",
+            "no figure was given",
+        ),
+        (MEASURED, MEASURED + MEASURED, "one entry for a data set"),
+        ("[[measured]]", "[measured]", "measured must be a list"),
+        ("[[measured]]", "[metrics]", "unknown key metrics"),
+    ],
+)
+def test_figures_that_cannot_be(old, new, message):
+    assert old in MEASURED
+    with pytest.raises(ConfigurationError, match=message):
+        parse_card(DETECTOR + MEASURED.replace(old, new), file="x.toml")
+
+
+def test_the_vocabulary_is_documented():
+    page = (Path(__file__).parents[2] / "docs/reference/models.md").read_text(encoding="utf-8")
+    for name, figure in FIGURES.items():
+        protocols = ", ".join(figure.protocols)
+        row = f"| `{name}` | {figure.unit} | {figure.better} | {protocols} | {figure.meaning} |"
+        assert row in page
+    for name, meaning in DATA_SETS.items():
+        assert f"| {name} | {meaning} |" in page
+
+
+def test_a_gate_measures_another_arithmetic():
+    with pytest.raises(ValueError, match="another arithmetic"):
+        Measured(on="x", protocol="gate", how="x", figures={"cosine_min": 0.9})
+    with pytest.raises(UnknownMetric, match="cosine_min"):
+        Measured(on="x", protocol="gate", how="x", figures={"cosine_mim": 0.9})
 
 
 def test_a_url_without_a_hash():

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from mien.models.measured import Measured
 from mien.types import Metric
 
 __all__ = [
@@ -208,7 +209,7 @@ class ModelCard:
         licence: SPDX identifier or the publisher's words.
         commercial: whether the licence allows commercial use.
         needs_acceptance: pulling wants ``--accept-licence NAME`` (non-commercial and copyleft).
-        metrics: figures that this project measured, by name.
+        measured: what this project measured of it.
     """
 
     name: str
@@ -228,7 +229,7 @@ class ModelCard:
     needs_acceptance: bool = False
     embedder: EmbedderFacts | None = None
     calibration: CalibrationFacts | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: tuple[Measured, ...] = ()
     notes: str = ""
 
     @property

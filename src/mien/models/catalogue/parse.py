@@ -10,8 +10,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from mien.errors import ConfigurationError
+from mien.errors import ConfigurationError, UnknownMetric
 from mien.models.card import ArchiveSource, ModelCard, Source, Task, UrlSource
+from mien.models.measured import Measured
 
 __all__ = ["parse_card"]
 
@@ -22,15 +23,16 @@ def parse_card(text: str, *, file: str) -> ModelCard:
     """Read one card.
 
     Tables and keys are the fields of :class:`ModelCard` and of the dataclasses in it; each entry
-    of ``sources`` has a ``kind`` (``archive`` or ``url``) besides.
+    of ``sources`` has a ``kind`` (``archive`` or ``url``) besides. What an entry of ``measured``
+    has besides the fields of :class:`Measured` are its figures.
 
     Args:
         text: TOML.
         file: its name, for messages.
 
     Raises:
-        ConfigurationError: malformed TOML, an unknown or missing key, a value of another type,
-            or sources that do not agree on the hash.
+        ConfigurationError: malformed TOML, an unknown or missing key or figure, a value of another
+            type, or sources that do not agree on the hash.
     """
     try:
         table = tomllib.loads(text)
@@ -74,6 +76,8 @@ def _value(hint: Any, value: Any, *, at: str) -> Any:
     """``value`` checked against the annotation ``hint`` and made immutable."""
     if hint == Source:
         return _source(value, at=at)
+    if hint is Measured:
+        return _measured(value, at=at)
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, at=at)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -125,6 +129,21 @@ def _source(value: Any, *, at: str) -> Source:
     return source
 
 
+def _measured(value: Any, *, at: str) -> Measured:
+    if not isinstance(value, dict):
+        raise _WrongError(f"{at} must be a table")
+    known = {field.name for field in dataclasses.fields(Measured)} - {"figures"}
+    table = {k: v for k, v in value.items() if k in known}
+    table["figures"] = {k: v for k, v in value.items() if k not in known}
+    try:
+        measured: Measured = _build(Measured, table, at=at)
+    except UnknownMetric as error:
+        raise _WrongError(f"in {at}: {error.message.removesuffix('.')}") from None
+    except ValueError as error:
+        raise _WrongError(f"in {at}: {error}") from None
+    return measured
+
+
 def _check(card: ModelCard) -> None:
     """Rules between fields."""
     if card.task not in typing.get_args(Task) or not card.name or "/" in card.name:
@@ -139,6 +158,9 @@ def _check(card: ModelCard) -> None:
             hashes.append(source.archive_sha256)
         if any(h is not None and not _is_sha256(h) for h in hashes):
             raise _WrongError("a sha256 is 64 hexadecimal digits in lower case")
+    runs = [(one.on, one.protocol, one.arithmetic) for one in card.measured]
+    if len(set(runs)) < len(runs):
+        raise _WrongError("measured must have one entry for a data set, protocol and arithmetic")
     if "float32" not in card.precisions:
         raise _WrongError("precisions must include float32")
     if (card.task == "embed") != (card.embedder is not None):
