@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mien import errors
+    from mien.align import Preprocessing
     from mien.config import Settings
     from mien.engine import Engine, analyze, compare, detect, represent
     from mien.errors import MienError
@@ -27,6 +28,7 @@ __all__ = [
     "Engine",
     "Gallery",
     "MienError",
+    "Preprocessing",
     "Settings",
     "__version__",
     "analyze",
@@ -40,6 +42,7 @@ _HOMES = {
     "Engine": "mien.engine",
     "Gallery": "mien.gallery",
     "MienError": "mien.errors",
+    "Preprocessing": "mien.align",
     "Settings": "mien.config",
     "analyze": "mien.engine",
     "compare": "mien.engine",

@@ -8,13 +8,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from mien import config
+from mien.align import Preprocessing
 from mien.analysis import Analysis, FaceAnalysis
 from mien.answers import Comparison, Identification
 from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
 from mien.detect import Detector
 from mien.embed import Embedder
-from mien.engine import analysing, enrolment, looking, recognition
+from mien.engine import analysing, enrolment, extraction, looking, recognition
 from mien.engine.loaded import Loaded
 from mien.engine.threads import Threads
 from mien.errors import InvalidArgument
@@ -124,17 +125,57 @@ class Engine:
         """
         return looking.detect(self, self.photo(image))
 
-    def represent(self, image: ImageInput, *, max_faces: int | None = None) -> Representation:
+    def extract_faces(
+        self,
+        image: ImageInput,
+        preprocessing: Preprocessing | None = None,
+        *,
+        max_faces: int | None = None,
+    ) -> extraction.Extraction:
+        """The faces of one photo, largest first, cut out.
+
+        Args:
+            image: the photo.
+            preprocessing: how; None: aligned by five landmarks, 112 x 112 pixels.
+            max_faces: only the largest so many; None: all.
+
+        Raises:
+            NoFaceFound: there is none, and ``preprocessing`` enforces detection.
+            ImageError: the image cannot be used.
+            ModelError: the detector cannot be had or run.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.extract_faces("a.jpg", Preprocessing(align="eyes"))[0].crop
+        """
+        chosen = preprocessing or Preprocessing()
+        return extraction.extract_faces(self, self.photo(image), chosen, max_faces=max_faces)
+
+    def represent(
+        self,
+        image: ImageInput,
+        *,
+        max_faces: int | None = None,
+        preprocessing: Preprocessing | None = None,
+    ) -> Representation:
         """The faces of one photo, largest first, and their embeddings.
 
         Args:
             image: the photo.
             max_faces: only the largest so many; None: all.
+            preprocessing: None: as the model's card says, and a photo may show no face. Anything
+                that changes the crop or its pixels gives embeddings of another contract, which
+                can be compared with their like and with nothing else.
 
         Raises:
+            NoFaceFound: there is none, and ``preprocessing`` enforces detection.
+            InvalidArgument: a size or a normalisation that the model cannot take.
             ImageError: the image cannot be used.
             ModelError: a model cannot be had or run.
         """
+        if preprocessing is not None:
+            photo = self.photo(image)
+            return extraction.represent(self, photo, preprocessing, max_faces=max_faces)
         photo = self.photo(image)
         detection = looking.detect(self, photo)
         if max_faces is not None:
