@@ -1,6 +1,7 @@
-"""face-api's expression net against face-api itself."""
+"""face-api's nets against face-api itself."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -39,6 +40,22 @@ def test_the_net_gives_what_face_api_gives(published):
     session = ort.InferenceSession(made, providers=["CPUExecutionProvider"])
     output = session.run(None, {"input": np.ascontiguousarray(blob)})[0]
     np.testing.assert_allclose(output[0], GOLDEN, atol=2e-6)
+
+
+def test_the_landmark_net_gives_what_face_api_gives(models):
+    """``golden_face_api_68.json``: FaceLandmark68Net.forward of the same package and picture."""
+    card = models.card("landmarks68", "landmarks")
+    weights = models.source_path(card).read_bytes()
+    manifest = models.fetch([card.companions[0]]).read_bytes()
+    image = (np.arange(112 * 112 * 3) * 7919 % 256).reshape(1, 112, 112, 3)
+    blob = ((image - FACE_API_MEAN) / 255).astype(np.float32).transpose(0, 3, 1, 2)
+    made = converter("face-api-landmarks")(weights, manifest)
+    session = ort.InferenceSession(made, providers=["CPUExecutionProvider"])
+    output = session.run(None, {"input": np.ascontiguousarray(blob)})[0]
+    golden = json.loads((Path(__file__).parent / "golden_face_api_68.json").read_text())
+    np.testing.assert_allclose(output[0], golden, atol=2e-6)
+    with pytest.raises(ConversionError, match="expression net"):
+        converter("face-api-expression")(weights, manifest)
 
 
 def test_weights_are_unpacked_as_the_manifest_says():

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mien.analysis import Pose
+from mien.attributes.face_mesh import MeshReader
 from mien.attributes.protocol import FaceView
-from mien.landmarks.mediapipe478 import MediaPipe478
 from mien.landmarks.pose import head_pose
 from mien.models import ModelStore
-from mien.types import Faces
 
 __all__ = ["HeadPose"]
 
@@ -16,22 +15,21 @@ class HeadPose:
     """Yaw, pitch and roll.
 
     Args:
-        landmarks: gives the mesh.
+        reader: gives the mesh.
     """
 
     name = "pose"
 
-    def __init__(self, landmarks: MediaPipe478) -> None:
-        self._landmarks = landmarks
+    def __init__(self, reader: MeshReader) -> None:
+        self._reader = reader
 
     @classmethod
     def load(cls, models: ModelStore) -> HeadPose:
         """Fetch the landmark model's weights, if need be, and open them."""
-        card = models.card("mediapipe478", "landmarks")
-        return cls(MediaPipe478.load(card, models))
+        return cls(MeshReader.load(models))
 
     def measure(self, view: FaceView) -> Pose:
         """Degrees; the signs are those of :func:`mien.landmarks.pose.head_pose`."""
-        mesh = self._landmarks.mesh(view.image, Faces.of([view.face]))
+        mesh = self._reader.mesh(view)
         yaw, pitch, roll = (float(angle) for angle in head_pose(mesh)[0])
         return Pose(yaw, pitch, roll)

@@ -14,7 +14,7 @@ __all__ = ["DEFAULT", "check", "create", "names"]
 
 GROUP = "mien.attributes"
 
-DEFAULT = ("age", "gender", "emotion", "mask", "pose", "quality")
+DEFAULT = ("age", "gender", "emotion", "mask", "pose", "eyes", "mouth", "smile", "quality")
 """What is answered when nothing is asked for by name."""
 
 

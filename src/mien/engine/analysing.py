@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mien.analysis import FaceAnalysis
 from mien.attributes import Attribute, FaceView
 from mien.image import Photo
+from mien.landmarks import LandmarkModel
+from mien.landmarks.named import FaceLandmarks
 from mien.types import Face, Faces, Result
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
 
-__all__ = ["analyze_faces"]
+__all__ = ["analyze_faces", "landmarks_of"]
 
 # Faces smaller than this are looked at in the full-size photo where a smaller decode is at hand:
 # the largest input of an attribute's net.
@@ -25,6 +29,19 @@ def analyze_faces(
 ) -> tuple[FaceAnalysis, ...]:
     """See :meth:`mien.Engine.analyze_faces`."""
     return tuple(engine.map(lambda face: _answer(engine, photo, face, attributes), faces))
+
+
+def landmarks_of(
+    engine: Engine, photo: Photo, faces: Faces, model: LandmarkModel
+) -> tuple[FaceAnalysis, ...]:
+    """See :meth:`mien.Engine.landmarks`."""
+
+    def points(face: Face) -> FaceAnalysis:
+        view = _view(engine, photo, face)
+        found = model.points(view.image, Faces.of([view.face]))[0] / np.float32(view.scale)
+        return FaceAnalysis(face, {"landmarks": FaceLandmarks(model.name, found)})
+
+    return tuple(engine.map(points, faces))
 
 
 def _answer(

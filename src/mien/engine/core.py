@@ -240,6 +240,33 @@ class Engine:
 
         Args:
             image: the photo.
+    def landmarks(
+        self, image: ImageInput, *, model: str = "mediapipe478", max_faces: int | None = None
+    ) -> Analysis:
+        """The faces of one photo, largest first, each with its ``"landmarks"``.
+
+        Args:
+            image: the photo.
+            model: ``mediapipe478``, ``landmarks68`` or another of :func:`mien.landmarks.names`.
+            max_faces: only the largest so many; None: all.
+
+        Raises:
+            UnknownModel: no landmark model of that name.
+            ImageError: the image cannot be used.
+            ModelError: a model cannot be had or run.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.landmarks("a.jpg")[0]["landmarks"].named()["noseTip"]
+        """
+        photo = self.photo(image)
+        chosen = self._loaded.landmark_model(model)
+        detection = self.detect(photo)
+        if max_faces is not None:
+            detection = detection.first(max_faces)
+        found = analysing.landmarks_of(self, photo, detection.faces, chosen)
+        return Analysis(detection, found, ("landmarks",))
+
             faces: with landmarks, in the photo's pixels.
 
         Raises:

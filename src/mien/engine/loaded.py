@@ -12,6 +12,8 @@ from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
 from mien.embed.registry import create as create_embedder
 from mien.embed.registry import names as embedder_names
+from mien.landmarks import LandmarkModel
+from mien.landmarks import create as create_landmarks
 from mien.match.calibration import Calibration
 from mien.models import ModelStore
 
@@ -43,6 +45,7 @@ class Loaded:
         self._calibration = calibration
         self._attributes = {one.name: one for one in attributes}
         self._lock = threading.RLock()
+        self._landmarks: dict[str, LandmarkModel] = {}
 
     @property
     def detector(self) -> Detector:
@@ -79,3 +82,16 @@ class Loaded:
             if name not in self._attributes:
                 self._attributes[name] = create_attribute(name, self._models)
             return self._attributes[name]
+
+    def landmark_model(self, name: str) -> LandmarkModel:
+        """A landmark model; raises what :meth:`mien.Engine.landmarks` does."""
+        with self._lock:
+            if name not in self._landmarks:
+                self._landmarks[name] = create_landmarks(name, self._models)
+            return self._landmarks[name]
+
+    def release(self) -> None:
+        """Forget what was loaded by name; what was given stays."""
+        with self._lock:
+            self._detector, self._embedder, attributes = self._given
+            self._attributes = {one.name: one for one in attributes}

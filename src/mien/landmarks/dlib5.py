@@ -70,6 +70,10 @@ class Dlib5:
         found = [self._predictor(image, _square(face)) for face in faces]
         return np.array(found, np.float32).reshape(-1, 5, 2)
 
+    def points(self, image: RGB, faces: Faces) -> Floats:
+        """As :meth:`points5`: this model gives no others to Mien."""
+        return self.points5(image, faces)
+
     def points5(self, image: RGB, faces: Faces) -> Floats:
         """Five points of each face; see :class:`~mien.landmarks.LandmarkModel`."""
         found = [self._placed(parts) for parts in self.parts(image, faces)]

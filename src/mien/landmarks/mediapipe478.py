@@ -86,6 +86,10 @@ class MediaPipe478:
         """Fetch the weights, if need be, and open them."""
         return cls(card, models.open(card, streams=models.settings.thread_budget))
 
+    def points(self, image: RGB, faces: Faces) -> Floats:
+        """``(n, 478, 3)``; see :class:`FaceMesh`."""
+        return self.mesh(image, faces).points
+
     def points5(self, image: RGB, faces: Faces) -> Floats:
         """Five points of each face; see :class:`~mien.landmarks.LandmarkModel`."""
         return self.mesh(image, faces).points5

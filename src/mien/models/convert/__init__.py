@@ -56,7 +56,8 @@ CONVERTERS = {
     "tflite-task-landmarks": Converter(1, "mien.models.convert.tflite", "convert_task_landmarks"),
     "caffe": Converter(1, "mien.models.convert.caffe", "convert"),
     "face-api-expression": Converter(1, "mien.models.convert.faceapi", "convert_expression"),
-    "keras": Converter(1, "mien.models.convert.keras", "convert"),
+    "face-api-landmarks": Converter(1, "mien.models.convert.faceapi", "convert_landmarks"),
+    "keras": Converter(2, "mien.models.convert.keras", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
 }

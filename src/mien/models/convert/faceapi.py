@@ -1,8 +1,9 @@
-"""face-api's expression net to ONNX.
+"""face-api's expression net and its net of 68 landmarks to ONNX.
 
 face-api publishes weights without a graph: a manifest (JSON: name, shape and 8-bit quantisation of
-each tensor) and the numbers. The graph is written down here from its source: four dense blocks of
-separable convolutions, the mean over 7 x 7, and one layer of seven.
+each tensor) and the numbers. The graph is written down here from its source. Both nets are four
+dense blocks of separable convolutions, the mean over 7 x 7, and one layer: of seven scores, or of
+68 x 2 coordinates.
 
 Source: ``denseBlock4``, ``FaceFeatureExtractor.ts`` and ``FaceProcessor.ts`` of justadudewhohacks'
 face-api.js, as in the package ``@vladmandic/face-api`` 1.7.15. Quantisation: TensorFlow.js'
@@ -23,10 +24,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.errors import ConversionError
 
-__all__ = ["convert_expression"]
+__all__ = ["convert_expression", "convert_landmarks"]
 
 SIDE = 112
 CLASSES = 7
+COORDINATES = 136
 BLOCKS = 4
 OPSET = 13
 IR_VERSION = 8
@@ -44,15 +46,37 @@ def convert_expression(source: bytes, manifest: bytes) -> bytes:
     Raises:
         ConversionError: not those files.
     """
+    return _converted(source, manifest, outputs=CLASSES, softmax=True, what="expression net")
+
+
+def convert_landmarks(source: bytes, manifest: bytes) -> bytes:
+    """The net with input ``(n, 3, 112, 112)``, normalised RGB, and output ``(n, 136)``.
+
+    The output is x and y of each point, as shares of the square's side.
+
+    Args:
+        source: ``face_landmark_68_model.bin``.
+        manifest: ``face_landmark_68_model-weights_manifest.json``.
+
+    Raises:
+        ConversionError: not those files.
+    """
+    return _converted(source, manifest, outputs=COORDINATES, softmax=False, what="landmark net")
+
+
+def _converted(source: bytes, manifest: bytes, *, outputs: int, softmax: bool, what: str) -> bytes:
     try:
-        model = _build(read_weights(source, manifest))
+        tensors = read_weights(source, manifest)
+        if tensors["fc/bias"].shape != (outputs,):
+            raise ConversionError(f"The weight file is not face-api's {what}.")
+        model = _build(tensors, outputs=outputs, softmax=softmax)
         onnx.checker.check_model(model, full_check=True)
         result: bytes = model.SerializeToString(deterministic=True)
     except ConversionError:
         raise
     except Exception as error:  # json, numpy and onnx each have their own
         raise ConversionError(
-            f"The weight file is not face-api's expression net ({type(error).__name__})."
+            f"The weight file is not face-api's {what} ({type(error).__name__})."
         ) from error
     return result
 
@@ -123,7 +147,7 @@ class _Graph:
         return summed
 
 
-def _build(tensors: Tensors) -> Any:
+def _build(tensors: Tensors, *, outputs: int, softmax: bool) -> Any:
     graph = _Graph(tensors)
     value = "input"
     for index in range(BLOCKS):
@@ -131,13 +155,17 @@ def _build(tensors: Tensors) -> Any:
     value = graph.node("ReduceMean", value, axes=[2, 3], keepdims=0)
     weights = graph.constant("fc/weights", tensors["fc/weights"])
     value = graph.node("MatMul", value, weights)
-    value = graph.node("Add", value, graph.constant("fc/bias", tensors["fc/bias"]))
-    graph.nodes.append(helper.make_node("Softmax", [value], ["output"], axis=1))
+    bias = graph.constant("fc/bias", tensors["fc/bias"])
+    if softmax:
+        value = graph.node("Add", value, bias)
+        graph.nodes.append(helper.make_node("Softmax", [value], ["output"], axis=1))
+    else:
+        graph.nodes.append(helper.make_node("Add", [value, bias], ["output"]))
     made = helper.make_graph(
         graph.nodes,
-        "face-api expression",
+        "face-api expression" if softmax else "face-api landmarks",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", CLASSES])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", outputs])],
         [numpy_helper.from_array(tensor, name) for name, tensor in graph.constants.items()],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)])
