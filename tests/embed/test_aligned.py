@@ -7,6 +7,7 @@ from mien.embed.aligned import AlignedNet
 from mien.errors import InvalidArgument
 from mien.models.card import EmbedderFacts, ModelCard, UrlSource
 from mien.testing import MockSession
+from mien.types import Box, Face
 
 SHA256 = "5" * 64
 
@@ -83,7 +84,7 @@ def test_no_input_gives_no_template():
 )
 def test_other_inputs_are_refused(wrong):
     net, _ = net_of(card_of())
-    with pytest.raises(InvalidArgument, match="float32 inputs .n, 55, 47, 3."):
+    with pytest.raises(InvalidArgument, match=r"float32 inputs \(n, 55, 47, 3\)"):
         net.forward(wrong)
 
 
@@ -93,3 +94,29 @@ def test_the_contract_is_of_the_file_that_was_fetched():
     assert net_of(card_of(), source_sha256="7" * 64)[0].contract.source_sha256 == SHA256
     with pytest.raises(InvalidArgument, match="embed/net"):
         net_of(card_of(None))
+
+
+def test_a_whitened_crop_has_mean_0_and_deviation_1():
+    net, session = net_of(card_of(whitened=True, mean=(0.0, 0.0, 0.0), scale=1.0, colour="rgb"))
+    crops = np.random.default_rng(0).integers(0, 256, (3, 55, 47, 3), np.uint8)
+    crops[2] = 90  # of one colour: there is no deviation to divide by
+    net.embed(crops)
+    made = session.calls[0]["input"].transpose(0, 2, 3, 1)
+    for crop, white in zip(crops[:2], made, strict=False):
+        np.testing.assert_allclose(white, (crop - crop.mean()) / crop.std(), atol=1e-5)
+    np.testing.assert_array_equal(made[2], 0)
+
+
+def test_a_box_is_cut_out_larger_about_its_centre():
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[30:70, 40:60] = 255
+    face = Face(Box(40, 30, 60, 70), 0.9)
+    plain, wide = (net_of(card_of(box_scale=scale))[0] for scale in (1.0, 1.25))
+    columns = plain.crop(image, face)[27, :, 0]
+    assert columns[:10].max() == 0
+    assert columns[14:33].min() == 255
+    assert plain.crop(image, face)[2:-2, 23].min() == 255  # the box fills the height
+    rows = wide.crop(image, face)[:, 23, 0]
+    assert rows[:4].max() == 0  # a tenth of the height is around it on each side
+    assert rows[7:-7].min() == 255
+    assert rows[-4:].max() == 0

@@ -14,7 +14,19 @@ from mien import detect, embed
 from mien.errors import InvalidArgument
 from mien.image import open_photo
 from mien.match.metrics import METRICS, similarity
+from mien.models.card import UrlSource
 from mien.types import Box, EmbeddingContract, Face
+
+LARGE = {"vgg-face", "deepface"}
+"""Half a gigabyte each: they are proved by ``make prove``."""
+
+SLOW = {"arcface", "facenet", "facenet512"}
+
+
+def _mark(name):
+    if name in LARGE:
+        return pytest.param(name, marks=pytest.mark.skip(reason="half a gigabyte: make prove"))
+    return pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +42,26 @@ def faces(models, people):
     return found
 
 
-@pytest.fixture(scope="module", params=embed.names())
-def embedder(models, request):
-    return embed.create(request.param, models)
+@pytest.fixture(scope="module", params=[_mark(name) for name in embed.names()])
+def store(models, request, stand_in):
+    """A store that has the model: the published one, or one with weights from a seed."""
+    card = models.card(request.param, "embed")
+    if any(isinstance(source, UrlSource) for source in card.sources[:1]):
+        return request.param, stand_in(card)
+    return request.param, models
+
+
+@pytest.fixture(scope="module")
+def embedder(store):
+    name, models = store
+    return embed.create(name, models)
+
+
+@pytest.fixture
+def trained(store, models):
+    """Skips models whose weights are from a seed."""
+    if store[1] is not models:
+        pytest.skip("its published weights are not here: it has weights from a seed")
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +74,8 @@ def embeddings(embedder, crops):
     return embedder.embed(crops)
 
 
-def test_it_says_what_it_is(models, embedder):
-    card = models.card(embedder.name, "embed")
+def test_it_says_what_it_is(store, embedder):
+    card = store[1].card(embedder.name, "embed")
     assert isinstance(embedder, embed.Embedder)
     assert embedder.metric in METRICS
     contract = embedder.contract
@@ -74,6 +103,7 @@ def test_a_template_a_crop(embedder, crops, embeddings):
     np.testing.assert_allclose(length, 1 if unit else embeddings.norm, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("trained")
 def test_a_person_is_nearest_to_themselves(embedder, faces, embeddings):
     """Every genuine pair above every impostor pair: these are clear portraits."""
     scores = similarity(embeddings.vector, embeddings.vector, embedder.metric)
@@ -131,7 +161,9 @@ def test_other_crops_are_refused(embedder, wrong):
         embedder.embed(crops[wrong])
 
 
-def test_cropping_leaves_the_photo_alone_and_follows_the_face(embedder, faces, embeddings):
+def test_cropping_leaves_the_photo_alone_and_follows_the_face(
+    store, models, embedder, faces, embeddings
+):
     """A face that lies elsewhere in a larger frame gives the same template."""
     _, image, face = faces[0]
     frame = np.full((image.shape[0] + 90, image.shape[1] + 70, 3), 127, np.uint8)
@@ -142,7 +174,8 @@ def test_cropping_leaves_the_photo_alone_and_follows_the_face(embedder, faces, e
     crop = embedder.crop(frame, moved)
     np.testing.assert_array_equal(frame, before)
     again = embedder.embed(crop[None])
-    assert similarity(again.vector, embeddings.vector[:1], "cosine")[0, 0] > 0.99
+    least = 0.99 if store[1] is models else 0.95  # a net of noise makes much of a rounded pixel
+    assert similarity(again.vector, embeddings.vector[:1], "cosine")[0, 0] > least
 
 
 def test_a_face_over_the_edge_of_the_photo_has_a_crop(embedder, faces):

@@ -22,6 +22,15 @@ _TEMPLATES: dict[str, tuple[tuple[float, float], ...]] = {
         (41.5493, 92.3655),
         (70.7299, 92.2041),
     ),
+    # OpenFace's mean face (MINMAX_TEMPLATE in openface/align_dlib.py, 68 points that fill the
+    # crop): each eye the mean of its six points, tip of the nose (30), mouth corners (48, 54).
+    "openface96": (
+        (26.6276, 16.0593),
+        (67.7903, 15.2640),
+        (47.2410, 40.5223),
+        (29.4826, 61.6176),
+        (66.7597, 60.8777),
+    ),
     # Where YuNet's points lie in the 150 x 150 chip that dlib cuts by its own five points
     # (get_face_chip_details, padding 0.25): the median over 61 photos of celebrities.
     "dlib150": (

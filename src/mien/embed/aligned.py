@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mien.align import cut_square, template, warp
 from mien.errors import InvalidArgument
 from mien.models import ModelCard, ModelStore, Session
-from mien.types import RGB, EmbeddingContract, Embeddings, Face
+from mien.types import RGB, Box, EmbeddingContract, Embeddings, Face
 
 __all__ = ["AlignedNet"]
 
@@ -62,7 +62,7 @@ class AlignedNet:
             InvalidArgument: the net aligns, and the face has no landmarks, or they coincide.
         """
         if self._template is None:
-            return cut_square(image, face.box, self.size_hw)
+            return cut_square(image, _scaled(face.box, self._facts.box_scale), self.size_hw)
         if face.landmarks is None:
             raise InvalidArgument(
                 f"{self.name} aligns by five landmarks, and this face has none: "
@@ -121,8 +121,29 @@ class AlignedNet:
         if self._facts.colour == "bgr":
             crops = crops[..., ::-1]
         blob = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+        if self._facts.whitened:
+            _whiten(blob)
         if self._mean.any():
             blob -= self._mean
         if self._facts.scale != 1:
             blob *= np.float32(self._facts.scale)
         return blob
+
+
+def _scaled(box: Box, factor: float) -> Box:
+    """The box about the same centre, ``factor`` times as large."""
+    x, y = (factor - 1) * box.width / 2, (factor - 1) * box.height / 2
+    return Box(box.x0 - x, box.y0 - y, box.x1 + x, box.y1 + y)
+
+
+def _whiten(blob: NDArray[np.float32]) -> None:
+    """Bring each image of ``(n, c, h, w)`` to mean 0 and deviation 1, in place.
+
+    The deviation counts as at least ``1 / sqrt(c * h * w)``, for images of one colour. Source:
+    ``prewhiten`` in ``facenet.py`` of davidsandberg/facenet.
+    """
+    axes = (1, 2, 3)
+    least = 1 / np.sqrt(np.prod(blob.shape[1:]))
+    blob -= blob.mean(axis=axes, keepdims=True, dtype=np.float64).astype(np.float32)
+    deviation = blob.std(axis=axes, keepdims=True, dtype=np.float64)
+    blob /= np.maximum(deviation, least).astype(np.float32)

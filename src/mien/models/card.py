@@ -108,6 +108,9 @@ class EmbedderFacts:
         size_hw: height and width of the aligned crop, pixels.
         colour: channel order that the net wants.
         mean, scale: the net's input is ``(pixel - mean) * scale``.
+        box_scale: with the template ``box``, side of the square as a multiple of the box's
+            longer side.
+        whitened: each crop is brought to mean 0 and deviation 1 first, all its pixels together.
         dim: length of the embedding.
         metric: the model's own metric; ``cosine`` and ``angular`` embeddings are of unit length.
         preprocessing: version of the row above; part of the embedding contract.
@@ -123,6 +126,8 @@ class EmbedderFacts:
     metric: Metric
     preprocessing: int
     output: str | None = None
+    box_scale: float = 1.0
+    whitened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class Converter:
         return convert(source, *companions)
 
 
+_ARCHITECTURES = "mien.models.convert.architectures"
+
 CONVERTERS = {
     "dlib-detector": Converter(1, "mien.models.convert.dlib", "convert_detector"),
     "dlib-recogniser": Converter(1, "mien.models.convert.dlib", "convert_recogniser"),
@@ -60,6 +62,15 @@ CONVERTERS = {
     "keras": Converter(2, "mien.models.convert.keras", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
+    "recogniser": Converter(1, "mien.models.convert.recogniser", "convert"),
+    "weights-arcface-r34": Converter(1, f"{_ARCHITECTURES}.arcface_r34", "convert"),
+    "weights-deepid": Converter(1, f"{_ARCHITECTURES}.deepid", "convert"),
+    "weights-fb-deepface": Converter(1, f"{_ARCHITECTURES}.fb_deepface", "convert"),
+    "weights-facenet-128": Converter(1, f"{_ARCHITECTURES}.facenet", "convert_128"),
+    "weights-facenet-512": Converter(1, f"{_ARCHITECTURES}.facenet", "convert_512"),
+    "weights-ghostfacenet": Converter(1, f"{_ARCHITECTURES}.ghostfacenet", "convert"),
+    "weights-openface": Converter(1, f"{_ARCHITECTURES}.openface", "convert"),
+    "weights-vgg-face": Converter(1, f"{_ARCHITECTURES}.vgg_face", "convert"),
 }
 
 

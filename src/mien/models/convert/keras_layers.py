@@ -13,7 +13,7 @@ from onnx import helper
 
 from mien.errors import ConversionError
 
-__all__ = ["LAYERS", "Piece"]
+__all__ = ["LAYERS", "Arrays", "Layer", "Options", "Piece"]
 
 Arrays = Sequence[NDArray[np.float32]]
 Options = Mapping[str, Any]
@@ -195,6 +195,40 @@ def _add(name: str, _options: Options, inputs: Sequence[str], _: Arrays) -> Piec
     return piece
 
 
+def _multiply(name: str, _options: Options, inputs: Sequence[str], _: Arrays) -> Piece:
+    piece = Piece(inputs[0])
+    piece.add("Mul", inputs, name)  # of two: ONNX takes no more
+    return piece
+
+
+def _concatenate(name: str, options: Options, inputs: Sequence[str], _: Arrays) -> Piece:
+    if options["axis"] not in (3, -1):
+        raise ConversionError(f"The layer {name} does not join channels, which is not known.")
+    piece = Piece(inputs[0])
+    piece.add("Concat", inputs, name, axis=1)
+    return piece
+
+
+def _prelu(name: str, options: Options, inputs: Sequence[str], weights: Arrays) -> Piece:
+    if list(options["shared_axes"] or ()) != [1, 2]:
+        raise ConversionError(f"The layer {name} has a slope a pixel, which is not known.")
+    piece = Piece(inputs[0])
+    slope = piece.constant(f"{name}/slope", weights[0].reshape(-1, 1, 1))
+    piece.add("PRelu", [inputs[0], slope], name)
+    return piece
+
+
+def _reshape(name: str, options: Options, inputs: Sequence[str], _: Arrays) -> Piece:
+    """A vector as the channels of one pixel, as squeeze-and-excitation does."""
+    shape = list(options["target_shape"])
+    if len(shape) != 3 or shape[:2] != [1, 1]:
+        raise ConversionError(f"The layer {name} reshapes to {shape}, which is not known.")
+    piece = Piece(inputs[0])
+    sizes = piece.constant(f"{name}/shape", np.array([0, -1, 1, 1], np.int64))
+    piece.add("Reshape", [inputs[0], sizes], name)
+    return piece
+
+
 def _nothing(_name: str, _options: Options, inputs: Sequence[str], _: Arrays) -> Piece:
     """Dropout does nothing when the net is used."""
     return Piece(inputs[0])
@@ -205,6 +239,7 @@ LAYERS: dict[str, Layer] = {
     "Add": _add,
     "AveragePooling2D": _average_pool,
     "BatchNormalization": _normalise,
+    "Concatenate": _concatenate,
     "Conv2D": _conv,
     "Dense": _dense,
     "DepthwiseConv2D": _depthwise,
@@ -212,7 +247,10 @@ LAYERS: dict[str, Layer] = {
     "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average,
     "MaxPooling2D": _max_pool,
+    "Multiply": _multiply,
+    "PReLU": _prelu,
     "ReLU": _relu,
+    "Reshape": _reshape,
     "SeparableConv2D": _separable,
     "ZeroPadding2D": _pad,
 }
