@@ -10,23 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.detect.blob import padded_blob
 from mien.detect.multiscale import MultiScaleOptions
-from mien.detect.suppression import keep_best
-from mien.models import ModelCard, ModelStore, Session
-from mien.types import RGB, Faces
+from mien.detect.net import Floats, NetDetector
+from mien.types import RGB
 
 __all__ = ["CenterFace"]
 
 STRIDE = 4
 MULTIPLE = 32
 
-Floats = NDArray[np.float32]
 
-
-class CenterFace:
+class CenterFace(NetDetector):
     """Finds faces of about 8 to 500 pixels in an image, at the image's own scale.
 
     Args:
@@ -35,37 +31,17 @@ class CenterFace:
             order and at a quarter of the size: heat map (1, 1, h, w), ln of height and width in
             cells (1, 2, h, w), offset of the centre in cells (y, x), and five points (y, x) in
             units of the box from its top-left corner (1, 10, h, w).
-        min_score: faces below are dropped, 0..1.
-        overlap: intersection over union above which the weaker of two boxes is dropped.
+        min_score, overlap: see :class:`~mien.detect.net.NetDetector`.
     """
 
     scales = MultiScaleOptions(weak_score=0.5)  # clear faces score 0.9 here, not 0.99: one look
+    MIN_SCORE = 0.5
+    OVERLAP = 0.3
 
-    def __init__(
-        self, card: ModelCard, session: Session, *, min_score: float = 0.5, overlap: float = 0.3
-    ) -> None:
-        self.name = card.name
-        self._session = session
-        self._input = session.input_names[0]
-        self._min_score = min_score
-        self._overlap = overlap
-
-    @classmethod
-    def load(cls, card: ModelCard, models: ModelStore) -> CenterFace:
-        """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card, streams=models.settings.thread_budget))
-
-    def detect(self, images: Sequence[RGB]) -> list[Faces]:
-        """The faces of each image."""
-        return [self._detect_one(image) for image in images]
-
-    def _detect_one(self, image: RGB) -> Faces:
+    def _candidates(self, image: RGB) -> tuple[Floats, Floats, Floats]:
         blob = padded_blob(image, multiple=MULTIPLE, colour="rgb")
         outputs = self._session.run({self._input: blob})
-        score, box, points = self._decode([outputs[name] for name in self._session.output_names])
-        keep = keep_best(box, score, overlap=self._overlap)
-        size_hw = (image.shape[0], image.shape[1])
-        return Faces.ordered(box[keep], score[keep], points[keep], size_hw=size_hw)
+        return self._decode([outputs[name] for name in self._session.output_names])
 
     def _decode(self, outputs: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
         """A hot cell (row, column) holds a face centred at ``(cell + offset + 0.5) * 4``.

@@ -11,16 +11,15 @@ looked at one by one. dlib itself is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.detect.suppression import keep_best
+from mien.detect.net import Floats, NetDetector
 from mien.detect.windows import LONG_SIDE, fitted, margin_score
-from mien.models import ModelCard, ModelStore, Session
-from mien.types import RGB, Faces
+from mien.models import ModelCard, Session
+from mien.types import RGB
 
 __all__ = ["DlibCnn"]
 
@@ -30,12 +29,9 @@ LAST = 40  # long side of the last level: a face twice as large as the image
 THINNEST = 7  # short side of which the net leaves anything
 CELL = 8  # pixels from one cell of the scores to the next
 FIRST = 3.5  # centre of the first cell's window: 14 by three strides, less a border of 11
-OVERLAP = 0.338  # intersection over union; written in the weight file
-
-Floats = NDArray[np.float32]
 
 
-class DlibCnn:
+class DlibCnn(NetDetector):
     """Finds faces of 40 pixels and more in an image of up to 640, boxes only.
 
     Args:
@@ -52,6 +48,8 @@ class DlibCnn:
     """
 
     scales = None
+    MIN_SCORE = 0.5  # what margin_score makes of dlib's own threshold
+    OVERLAP = 0.338  # written in the weight file
 
     def __init__(
         self,
@@ -61,29 +59,16 @@ class DlibCnn:
         long_side: tuple[int, int] = LONG_SIDE,
         min_margin: float = 0.0,
     ) -> None:
-        self.name = card.name
-        self._session = session
-        self._input = session.input_names[0]
+        super().__init__(card, session)
         self._long_side = long_side
         self._min_margin = min_margin
 
-    @classmethod
-    def load(cls, card: ModelCard, models: ModelStore) -> DlibCnn:
-        """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card, streams=models.settings.thread_budget))
-
-    def detect(self, images: Sequence[RGB]) -> list[Faces]:
-        """The faces of each image, without landmarks."""
-        return [self._detect_one(image) for image in images]
-
-    def _detect_one(self, image: RGB) -> Faces:
+    def _candidates(self, image: RGB) -> tuple[Floats, Floats, None]:
         first, scale = fitted(image, self._long_side)
         found = [self._look(level, scale * more) for level, more in _pyramid(first)]
         box = np.concatenate([np.zeros((0, 4), np.float32), *(boxes for boxes, _ in found)])
         margin = np.concatenate([np.zeros(0, np.float32), *(margins for _, margins in found)])
-        score = margin_score(margin)
-        keep = keep_best(box, score, overlap=OVERLAP)
-        return Faces.ordered(box[keep], score[keep], None, size_hw=(image.shape[0], image.shape[1]))
+        return margin_score(margin), box, None
 
     def _look(self, level: RGB, scale: float) -> tuple[Floats, Floats]:
         """Boxes ``(n, 4)`` in the image's pixels and margins ``(n,)`` of one level's windows."""

@@ -8,64 +8,41 @@ with ``cv2.dnn``. That sample's ``.prototxt`` pads the two last maps, which the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.detect.blob import padded_blob
-from mien.detect.suppression import keep_best
-from mien.models import ModelCard, ModelStore, Session
-from mien.types import RGB, Faces
+from mien.detect.net import Floats, NetDetector
+from mien.types import RGB
 
 __all__ = ["Ssd"]
 
 SIDE = 300
 MEAN_BGR = (104.0, 117.0, 123.0)
 
-Floats = NDArray[np.float32]
 
-
-class Ssd:
+class Ssd(NetDetector):
     """Finds faces that are at least about a fifteenth of an image, which is squeezed into a square.
 
     Args:
         card: the model's card.
         session: input ``(1, 3, 300, 300)`` BGR less :data:`MEAN_BGR`; outputs ``loc`` (1, p, 4),
             ``conf`` (1, p, 2) and ``prior`` (2, p, 4) (see :mod:`mien.models.convert.caffe`).
-        min_score: faces below are dropped, 0..1.
-        overlap: intersection over union above which the weaker of two boxes is dropped.
+        min_score, overlap: see :class:`~mien.detect.net.NetDetector`.
     """
 
     scales = None  # the square is all that it sees of an image, whatever its size
+    MIN_SCORE = 0.5
+    OVERLAP = 0.45
 
-    def __init__(
-        self, card: ModelCard, session: Session, *, min_score: float = 0.5, overlap: float = 0.45
-    ) -> None:
-        self.name = card.name
-        self._session = session
-        self._input = session.input_names[0]
-        self._min_score = min_score
-        self._overlap = overlap
-
-    @classmethod
-    def load(cls, card: ModelCard, models: ModelStore) -> Ssd:
-        """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card, streams=models.settings.thread_budget))
-
-    def detect(self, images: Sequence[RGB]) -> list[Faces]:
-        """The faces of each image, without landmarks."""
-        return [self._detect_one(image) for image in images]
-
-    def _detect_one(self, image: RGB) -> Faces:
+    def _candidates(self, image: RGB) -> tuple[Floats, Floats, None]:
         height, width = image.shape[:2]
         square: RGB = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         blob = padded_blob(square, multiple=1, colour="bgr", mean=MEAN_BGR)
         score, box = self._decode(self._session.run({self._input: blob}))
-        keep = keep_best(box * SIDE, score, overlap=self._overlap)
-        stretch = np.array([width, height, width, height], np.float32)
-        return Faces.ordered(box[keep] * stretch, score[keep], None, size_hw=(height, width))
+        return score, box * np.array([width, height, width, height], np.float32), None
 
     def _decode(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Centres move by ``loc * variance`` prior sizes; sizes grow by e^(loc * variance)."""

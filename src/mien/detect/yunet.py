@@ -6,67 +6,39 @@ Research 20, 2023; reference implementation: OpenCV's ``FaceDetectorYN`` (objdet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.detect.suppression import keep_best
-from mien.models import ModelCard, ModelStore, Session
-from mien.types import RGB, Faces
+from mien.detect.blob import padded_blob
+from mien.detect.net import Floats, NetDetector
+from mien.types import RGB
 
 __all__ = ["YuNet"]
 
 STRIDES = (8, 16, 32)
 MULTIPLE = 32
 
-Floats = NDArray[np.float32]
 
-
-class YuNet:
+class YuNet(NetDetector):
     """Finds faces of about 10 to 300 pixels in an image, at the image's own scale.
 
     Args:
         card: the model's card.
         session: input ``(1, 3, H, W)`` BGR 0..255, H and W multiples of 32.
-        min_score: faces below are dropped, 0..1.
-        overlap: intersection over union above which the weaker of two boxes is dropped.
+        min_score, overlap: see :class:`~mien.detect.net.NetDetector`.
 
     Example:
         >>> detector = YuNet(card, session)        # doctest: +SKIP
         >>> faces, = detector.detect([image])      # doctest: +SKIP
     """
 
-    def __init__(
-        self, card: ModelCard, session: Session, *, min_score: float = 0.6, overlap: float = 0.3
-    ) -> None:
-        self.name = card.name
-        self._session = session
-        self._input = session.input_names[0]
-        self._min_score = min_score
-        self._overlap = overlap
+    MIN_SCORE = 0.6
+    OVERLAP = 0.3
 
-    @classmethod
-    def load(cls, card: ModelCard, models: ModelStore) -> YuNet:
-        """Fetch the weights, if need be, and open them."""
-        return cls(card, models.open(card, streams=models.settings.thread_budget))
-
-    def detect(self, images: Sequence[RGB]) -> list[Faces]:
-        """The faces of each image."""
-        return [self._detect_one(image) for image in images]
-
-    def _detect_one(self, image: RGB) -> Faces:
-        height, width = image.shape[:2]
-        rows, columns = -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
-        padded = np.zeros if (rows, columns) != (height, width) else np.empty
-        blob = padded((1, 3, rows, columns), np.float32)
-        for channel, plane in enumerate(reversed(cv2.split(image))):  # RGB to BGR
-            blob[0, channel, :height, :width] = plane
-        outputs = self._session.run({self._input: blob})
-        score, box, points = self._decode(outputs, columns // 8)
-        keep = keep_best(box, score, overlap=self._overlap)
-        return Faces.ordered(box[keep], score[keep], points[keep], size_hw=(height, width))
+    def _candidates(self, image: RGB) -> tuple[Floats, Floats, Floats]:
+        blob = padded_blob(image, multiple=MULTIPLE, colour="bgr")
+        return self._decode(self._session.run({self._input: blob}), blob.shape[3] // 8)
 
     def _decode(
         self, outputs: Mapping[str, Floats], columns_8: int

@@ -60,6 +60,8 @@ CONVERTERS = {
     "face-api-expression": Converter(1, "mien.models.convert.faceapi", "convert_expression"),
     "face-api-landmarks": Converter(1, "mien.models.convert.faceapi", "convert_landmarks"),
     "keras": Converter(2, "mien.models.convert.keras", "convert"),
+    "detector": Converter(1, "mien.models.convert.detector", "convert"),
+    "keras-retinaface": Converter(1, "mien.models.convert.retinaface", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
     "recogniser": Converter(1, "mien.models.convert.recogniser", "convert"),
