@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, le=1024, description="Inference thread budget of a process; 0: all cores."
     )
+    model_memory_mb: int = Field(
+        default=800,
+        ge=0,
+        description="What open models may hold, in millions of bytes; above it those that have not "
+        "been used for longest are closed until they are needed. 0: any amount.",
+    )
     models_mirror: str = Field(
         default="", description="Folder or URL that is tried first for model files."
     )

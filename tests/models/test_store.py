@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mien.errors import (
@@ -161,3 +163,41 @@ def test_a_sound_file_that_no_runtime_opens_is_an_error_with_a_remedy(kit, setti
     store = kit.store_with(settings, kit.card_of(kit.archive_source(archive, kit.MEMBER, net)))
     with pytest.raises(RuntimeUnavailable, match="mien models verify detect/tiny"):
         store.open(store.card("tiny"))
+
+
+def test_released_nets_are_opened_again_by_their_next_run(kit, settings, published):
+    store = kit.store_with(settings, published.card)
+    session = store.open(published.card, runtime="onnxruntime")
+    inputs = {"input": np.ones((1, 3, 8, 8), np.float32)}
+    before = session.run(inputs)["mean"]
+    assert store.holding()["detect/tiny"] >= len(published.data)
+    assert store.release(published.card) == 1
+    assert store.holding() == {}
+    np.testing.assert_array_equal(session.run(inputs)["mean"], before)
+    assert list(store.holding()) == ["detect/tiny"]
+    assert store.release() == 1
+    assert store.open(published.card, runtime="onnxruntime") is session
+
+
+def test_a_released_net_whose_file_has_gone_says_what_to_do(kit, settings, published):
+    store = kit.store_with(settings, published.card)
+    session = store.open(published.card, runtime="onnxruntime")
+    store.release()
+    shutil.rmtree(settings.cache_dir)
+    published.file.unlink()
+    with pytest.raises(ModelUnavailable, match="pip"):
+        session.run({"input": np.ones((1, 3, 8, 8), np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("limit_mb", "each", "left"), [(1, 500_000, 2), (1, 500_001, 1), (0, 10**9, 2)]
+)
+def test_the_memory_setting(kit, settings, published, limit_mb, each, left):
+    limited = settings.model_copy(update={"model_memory_mb": limit_mb})
+    cards = [dataclasses.replace(published.card, name=name) for name in ("first", "second")]
+    store = kit.store_with(limited, *cards)
+    for card in cards:
+        store.open(card, runtime="onnxruntime").size = each
+    store._nets._clock = lambda: float("inf")  # long after both were used
+    store.open(cards[1], runtime="onnxruntime")
+    assert len(store.holding()) == left

@@ -106,6 +106,15 @@ class Engine:
         """Fetch and open the models now, so that the first photo does not wait."""
         _ = self.detector, self.embedder, self.calibration
 
+    def release(self) -> None:
+        """Let the models go and give their memory back; they are loaded again when needed.
+
+        Calls that are under way end as if nothing had happened. Models that were given as objects
+        stay. Of engines that share ``models``, the nets of all are closed.
+        """
+        self._loaded.release()
+        self.models.release()
+
     # ------------------------------------------------------------------ one photo
 
     def photo(self, image: ImageInput) -> Photo:
@@ -231,15 +240,6 @@ class Engine:
         chosen = [self.attribute(action) for action in check_actions(actions)]
         return analysing.analyze_faces(self, self.photo(image), faces, chosen)
 
-    def detection_pixels(self, photo: Photo) -> RGB:
-        """The photo as detection gets to see it: a large JPEG is decoded smaller."""
-        return looking.detection_pixels(photo)
-
-    def embed(self, image: ImageInput, faces: Faces) -> Embeddings:
-        """The embeddings of faces that were detected in ``image``, in their order.
-
-        Args:
-            image: the photo.
     def landmarks(
         self, image: ImageInput, *, model: str = "mediapipe478", max_faces: int | None = None
     ) -> Analysis:
@@ -267,6 +267,15 @@ class Engine:
         found = analysing.landmarks_of(self, photo, detection.faces, chosen)
         return Analysis(detection, found, ("landmarks",))
 
+    def detection_pixels(self, photo: Photo) -> RGB:
+        """The photo as detection gets to see it: a large JPEG is decoded smaller."""
+        return looking.detection_pixels(photo)
+
+    def embed(self, image: ImageInput, faces: Faces) -> Embeddings:
+        """The embeddings of faces that were detected in ``image``, in their order.
+
+        Args:
+            image: the photo.
             faces: with landmarks, in the photo's pixels.
 
         Raises:

@@ -40,12 +40,13 @@ class Loaded:
         attributes: Sequence[Attribute] = (),
     ) -> None:
         self._models = models
+        self._given = (detector, embedder, tuple(attributes))
         self._detector = detector
         self._embedder = embedder
         self._calibration = calibration
         self._attributes = {one.name: one for one in attributes}
-        self._lock = threading.RLock()
         self._landmarks: dict[str, LandmarkModel] = {}
+        self._lock = threading.RLock()
 
     @property
     def detector(self) -> Detector:
@@ -95,3 +96,4 @@ class Loaded:
         with self._lock:
             self._detector, self._embedder, attributes = self._given
             self._attributes = {one.name: one for one in attributes}
+            self._landmarks = {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from mien.config import Settings
+from mien.config import MEGABYTE, Settings
 from mien.errors import (
     ChecksumMismatch,
     LicenceNotAccepted,
@@ -27,6 +27,7 @@ from mien.models.child import convert_in_child
 from mien.models.choice import Candidate, Choice
 from mien.models.convert import converter
 from mien.models.fetch import Fetcher
+from mien.models.held import HeldNets
 from mien.models.progress import Progress, silent
 from mien.models.runtimes import Runtimes
 from mien.models.sample_sources import PARTIAL, SAMPLES
@@ -55,7 +56,7 @@ class ModelStore:
         self.cache = Cache(settings.cache_dir)
         self._progress = progress or silent
         self._runtimes = Runtimes(self.cache)
-        self._sessions: dict[tuple[object, ...], Session] = {}
+        self._nets = HeldNets(settings.model_memory_mb * MEGABYTE)
         self._lock = threading.RLock()
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -191,6 +192,9 @@ class ModelStore:
     ) -> Session:
         """A session of the net; the same one for the same arguments.
 
+        Nets that were not used for long are closed when all hold more than the settings'
+        ``model_memory_mb``; their sessions open them again.
+
         Args:
             card: what to run.
             threads: CPU budget of all its runs together; None: the settings'.
@@ -206,22 +210,38 @@ class ModelStore:
         """
         budget = threads or self.settings.thread_budget
         key = (card.key, budget, streams, runtime, precision)
+        runtime = runtime or self.settings.runtime
+        precision = precision or self.precision_for(card)
+        # Refuses before anything is fetched.
+        self._runtimes.candidates(card, runtime=runtime, precision=precision)
+        opener = partial(
+            self._runtimes.open,
+            card,
+            runtime=runtime,
+            precision=precision,
+            threads=budget,
+            streams=streams,
+        )
+        size = sum(source.size or 0 for source in card.sources[:1])
         with self._lock:
-            if key not in self._sessions:
-                runtime = runtime or self.settings.runtime
-                precision = precision or self.precision_for(card)
-                # Refuses before anything is fetched.
-                self._runtimes.candidates(card, runtime=runtime, precision=precision)
-                opener = partial(
-                    self._runtimes.open,
-                    card,
-                    runtime=runtime,
-                    precision=precision,
-                    threads=budget,
-                    streams=streams,
-                )
-                self._sessions[key] = self._open_sound(card, opener)
-            return self._sessions[key]
+            return self._nets.session(
+                key, card.key, file_bytes=size, opener=partial(self._open_sound, card, opener)
+            )
+
+    def release(self, card: ModelCard | None = None) -> int:
+        """Close the nets of ``card``, or all, and give their memory back; how many were open.
+
+        Runs that are under way end as if nothing had happened, and sessions remain usable: the
+        next run opens its net again. What the settings' ``model_memory_mb`` does by itself.
+        """
+        return self._nets.release(card.key if card else None)
+
+    def holding(self) -> dict[str, int]:
+        """Bytes that the open nets are counted to hold, by card key.
+
+        The growth of the process while each was opened and run, and at least its file's size.
+        """
+        return self._nets.holding()
 
     def precision_for(self, card: ModelCard) -> str:
         """The settings' precision where the card admits it; otherwise ``float32``.
@@ -233,16 +253,17 @@ class ModelStore:
 
     def _open_sound(self, card: ModelCard, opener: Callable[[Path], Session]) -> Session:
         """Open the net; where its file in the cache turns out to be damaged, once more, anew."""
-        try:
-            return opener(self.path(card))
-        except RuntimeUnavailable:
+        with self._lock:
             try:
-                (found,) = self.inspect([card])
-            except ModelError:  # a cache that can only be read: it cannot be put right
-                found = None
-            if found is None or found.state == "ok":
-                raise
-        return opener(self.path(card))
+                return opener(self.path(card))
+            except RuntimeUnavailable:
+                try:
+                    (found,) = self.inspect([card])
+                except ModelError:  # a cache that can only be read: it cannot be put right
+                    found = None
+                if found is None or found.state == "ok":
+                    raise
+            return opener(self.path(card))
 
     def choice(self, card: ModelCard) -> Choice | None:
         """What was measured for ``card`` on this machine, without measuring; None if nothing.
