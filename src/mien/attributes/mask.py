@@ -39,7 +39,10 @@ class MaskNet:
         return cls(models.open(card, streams=models.settings.thread_budget))
 
     def measure(self, view: FaceView) -> Presence:
-        """Whether the face wears a mask."""
+        """Whether the face wears a mask; the net looks once at a view, whoever asks."""
+        return view.once("mask", lambda: self._look(view))
+
+    def _look(self, view: FaceView) -> Presence:
         chip = box_chip(view, SIDE, margin=MARGIN)
         blob = np.ascontiguousarray(chip.transpose(2, 0, 1)[None], np.float32)
         blob = blob / np.float32(127.5) - 1
