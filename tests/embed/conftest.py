@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from mien import config
 from mien.models import ModelStore
 from mien.models.card import ModelCard, UrlSource
+from mien.models.catalogue import load_catalogue
 
 
 @pytest.fixture(scope="session")
@@ -33,24 +35,30 @@ def seeded() -> ModuleType:
 def stand_in(
     seeded: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[ModelCard], ModelStore]:
-    """A store whose one card has weights from a seed in a mirror, in place of the published."""
+    """A store in which one card has weights from a seed in a mirror, in place of the published."""
 
-    def make(card: ModelCard) -> ModelStore:
+    cache = tmp_path_factory.mktemp("cache")  # of all: equal files are converted once
+
+    @functools.cache
+    def made(name: str) -> ModelStore:
+        card = load_catalogue()[f"embed/{name}"]
         folder = tmp_path_factory.mktemp(card.name)
         data = seeded.file_of(card.name)
         source = card.sources[0]
         assert isinstance(source, UrlSource)
         (folder / source.file_name).write_bytes(data)
         settings = config.load(
-            cache_dir=folder / "cache",
+            cache_dir=cache,
             models_mirror=str(folder),
             accept_licences=(card.name,),
             offline=True,
+            runtime="onnxruntime",
+            precision="float32",
         )
         store = ModelStore(settings)
         sha256 = hashlib.sha256(data).hexdigest()
         ours = dataclasses.replace(card, sources=(UrlSource(source.url, sha256, len(data)),))
-        store.__dict__["_catalogue"] = {card.key: ours}
+        store.__dict__["_catalogue"] = {**load_catalogue(), card.key: ours}
         return store
 
-    return make
+    return lambda card: made(card.name)

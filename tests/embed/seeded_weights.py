@@ -108,3 +108,13 @@ def onnx_file(names: tuple[str, str] = ("input.1", "683"), *, batch: int | str =
 def file_of(name: str) -> bytes:
     """The published file of an embedder, with weights from a seed."""
     return onnx_file() if name in ONNX else h5_file(layers_of(name))
+
+
+POINTS = ((96.5, 118.25), (160.75, 112.5), (131.0, 150.0), (104.25, 190.5), (160.0, 186.0))
+"""Five points of a face in :func:`noise`, a little turned and not quite similar to any template."""
+
+
+def noise() -> np.ndarray:
+    """A coloured image from a seed: RGB 0..255 ``(240, 260, 3)``, smooth over ten pixels."""
+    coarse = np.random.default_rng(9).integers(0, 256, (24, 26, 3), np.uint8)
+    return np.repeat(np.repeat(coarse, 10, axis=0), 10, axis=1)
