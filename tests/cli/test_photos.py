@@ -64,6 +64,46 @@ def test_represent_gives_embedding_norm_and_contract(mien, draw):
     assert "norm" in mien("represent", "ann.png").stdout
 
 
+def test_represent_can_cut_faces_another_way_under_another_contract(mien, draw):
+    draw(1, "ann.png")
+
+    def contract(*options):
+        face = mien("represent", "ann.png", "--json", *options).document[0]["faces"][0]
+        return face["contract"]
+
+    own = contract()
+    assert contract("--align", "landmarks", "--expand", "0", "--whole-image") == own
+    ways = [["--align", "eyes"], ["--align", "none"], ["--align", "none", "--expand", "20"]]
+    others = [contract(*way) for way in ways]
+    assert len({own, *others}) == 4
+
+
+def test_represent_takes_a_photo_whole_only_when_it_is_told_to(mien, tmp_path):
+    Image.new("RGB", (80, 60), (127, 127, 127)).save(tmp_path / "wall.png")
+    for options in ([], ["--align", "none"]):
+        answer = mien("represent", "wall.png", "--json", *options)
+        assert (answer.exit_code, answer.document[0]["faces"]) == (0, [])
+    (face,) = mien("represent", "wall.png", "--json", "--whole-image").document[0]["faces"]
+    assert face["box"] == [0, 0, 80, 60]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--align", "mouth"],
+        ["--expand", "401"],
+        ["--expand", "-1"],
+        ["--normalisation", "ImageNet"],
+        ["--normalisation", "raw"],  # the mock model normalises by itself
+    ],
+)
+def test_represent_refuses_ways_that_there_are_not(mien, draw, options):
+    draw(1, "ann.png")
+    answer = mien("represent", "ann.png", "--json", *options)
+    assert answer.exit_code == 2
+    assert answer.document["error"]["code"] == "invalid_argument"
+
+
 def test_compare_says_yes_with_0_and_no_with_1(mien, draw):
     draw(1, "ann.png")
     draw(1, "ann2.png", width=500)

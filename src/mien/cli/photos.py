@@ -85,10 +85,66 @@ def _describe_detection(name: str, detection: Detection) -> str:
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--align",
+    metavar="HOW",
+    default="landmarks",
+    help="How faces are brought upright: landmarks (as the model wants it), eyes or none.",
+)
+@click.option(
+    "--expand",
+    metavar="PERCENT",
+    type=int,
+    default=0,
+    help="How much larger the crops are than the faces; default: 0.",
+)
+@click.option(
+    "--normalisation",
+    metavar="MODE",
+    help="base, raw, Facenet, Facenet2018, VGGFace, VGGFace2 or ArcFace; default: the model's own.",
+)
+@click.option(
+    "--whole-image",
+    is_flag=True,
+    help="Take a photo without a face whole for one, as enforce_detection=False does elsewhere.",
+)
 @shared_options(detector=True, embedder=True)
-def represent(run: Run, images: tuple[str, ...]) -> None:
+def represent(
+    run: Run,
+    images: tuple[str, ...],
+    align: str,
+    expand: int,
+    normalisation: str | None,
+    whole_image: bool,
+) -> None:
     """Give the embedding of every face (the numbers only with --json)."""
-    answer_each(run, images, run.engine.represent, _describe_representation)
+    ask = _representing(run, align, expand, normalisation, whole_image=whole_image)
+    answer_each(run, images, ask, _describe_representation)
+
+
+def _representing(
+    run: Run, align: str, expand: int, normalisation: str | None, *, whole_image: bool
+) -> Callable[[str | Path], Representation]:
+    """How a photo is represented: its model's own way, unless something else is asked for."""
+    from mien.align import Preprocessing
+    from mien.errors import NoFaceFound
+
+    wanted = Preprocessing(
+        align=align,  # type: ignore[arg-type]  # checked there
+        expand_percentage=expand,
+        normalisation=normalisation,  # type: ignore[arg-type]
+        enforce_detection=not whole_image,
+    )
+    if wanted == Preprocessing():
+        return run.engine.represent
+
+    def represent(image: str | Path) -> Representation:
+        try:
+            return run.engine.represent(image, preprocessing=wanted)
+        except NoFaceFound:  # no error here: a photo without a face has no embeddings
+            return run.engine.represent(image)
+
+    return represent
 
 
 def _describe_representation(name: str, representation: Representation) -> str:
