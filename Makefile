@@ -1,4 +1,4 @@
-# The words of the README: run, test, check, bench, soak, docs, clean.
+# The words of the README: run, test, check, bench, prove, soak, docs, clean.
 
 PYTHON3 ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ BENCHMARKS := $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.p
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help run test check format bench soak docs clean venv install install-dev
+.PHONY: help run test check format bench prove soak docs clean venv install install-dev
 .DEFAULT_GOAL := help
 
 help:
@@ -25,8 +25,9 @@ help:
 	@echo "make test     the whole test suite"
 	@echo "make check    ruff, mypy, import-linter, and no machine's addresses or paths in the files"
 	@echo "make bench    all benchmarks; make bench-NAME one of: $(BENCHMARKS)"
+	@echo "make prove    models that are not downloaded here, with random weights, against DeepFace and others"
 	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos"
-	@echo "make docs     check the documentation"
+	@echo "make docs     check the documentation; make docs-models writes docs/models.md from the cards"
 	@echo "make clean    remove what was built (not the model cache)"
 
 # ---------------------------------------------------------------- environment
@@ -83,12 +84,18 @@ bench-%: $(DEV_STAMP)
 	@mkdir -p $(BUILD)/bench
 	@$(PYTHON) benchmarks/bench_$*.py $(ARGS)
 
+prove: $(DEV_STAMP)
+	@$(PYTHON) benchmarks/prove_deepface.py $(ARGS)
+
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \
 	  tests/image/test_fuzz.py $(ARGS)
 
 docs: $(DEV_STAMP)
 	@$(PYTHON) -m pytest tests/test_repository.py
+
+docs-models: $(DEV_STAMP)
+	@$(PYTHON) benchmarks/models_page.py $(ARGS)
 
 clean:
 	rm -rf $(BUILD) dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
