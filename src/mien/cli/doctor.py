@@ -13,7 +13,7 @@ import click
 
 import mien
 from mien.cli.exits import ExitCode, Failure
-from mien.cli.models import describe_source
+from mien.cli.model_cards import describe_source
 from mien.cli.output import tell
 from mien.cli.run import DEFAULT_APPLICATION, Run, shared_options
 from mien.errors import MienError, NotFound
@@ -199,7 +199,7 @@ def _describe_model(model: dict[str, Any]) -> list[str]:
     if "runtime" in model:
         state = f"{model['runtime']}, {model['precision']}"
         if model["precision_wanted"] not in ("auto", model["precision"]):
-            state += f" (its card does not admit {model['wish']})"
+            state += f" (its card does not admit {model['precision_wanted']})"
     lines = [f"{model['task']}/{model['name']}: {state}, licence {model.get('licence', 'unknown')}"]
     if facts := model.get("calibration"):
         lines.append(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mien.cli.exits import ExitCode
+from mien.cli.model_cards import describe_card, describe_summary, full_card, summary
 from mien.cli.output import tell
 from mien.cli.run import Run, shared_options
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from mien.models import ModelCard
     from mien.models.choice import Choice
 
-__all__ = ["describe_source", "models"]
+__all__ = ["models"]
 
+_TASKS = ["detect", "embed", "landmarks", "attributes", "liveness"]
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME...]")
 
 _REMEDIES = {
@@ -35,12 +36,12 @@ def models() -> None:
 
 
 @models.command("list")
+@click.option("--task", type=click.Choice(_TASKS), help="Only models for this task.")
 @shared_options(models=True)
-def list_models(run: Run) -> None:
+def list_models(run: Run, task: str | None) -> None:
     """List the models of the catalogue."""
-    cards = run.models.cards()
-    rows = [_summary(run, card) for card in cards]
-    run.answer(rows, "\n".join(map(_describe, rows)))
+    rows = [summary(run, card) for card in run.models.cards() if task in (None, card.task)]
+    run.answer(rows, "\n".join(map(describe_summary, rows)))
 
 
 @models.command("show")
@@ -48,10 +49,8 @@ def list_models(run: Run) -> None:
 @shared_options(models=True)
 def show_model(run: Run, name: str) -> None:
     """Show everything that the catalogue says about a model."""
-    card = run.models.card(name)
-    document = {**plain_card(card), **_summary(run, card)}
-    lines = [f"{key}: {_one_line(value)}" for key, value in document.items()]
-    run.answer(document, "\n".join(lines))
+    document = full_card(run, run.models.card(name))
+    run.answer(document, describe_card(document))
 
 
 @models.command("pull")
@@ -61,7 +60,7 @@ def pull(run: Run, names: tuple[str, ...]) -> None:
     """Fetch model files into the cache; without a NAME, the default models."""
     cards = _cards(run, names)
     run.models.pull(cards)
-    rows = [_summary(run, card) for card in cards]
+    rows = [summary(run, card) for card in cards]
     run.answer(rows, "\n".join(f"{card.key}: ready" for card in cards))
 
 
@@ -137,56 +136,3 @@ def _cards(run: Run, names: tuple[str, ...]) -> list[ModelCard]:
         run.models.card(settings.detector, "detect"),
         run.models.card(settings.embedder, "embed"),
     ]
-
-
-def plain_card(card: ModelCard) -> dict[str, Any]:
-    """Every field of a card as plain dicts, lists, strings and numbers."""
-    return {field.name: _plain(getattr(card, field.name)) for field in fields(card)}
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a card holds
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _summary(run: Run, card: ModelCard) -> dict[str, Any]:
-    return {
-        "name": card.name,
-        "task": card.task,
-        "title": card.title,
-        "licence": card.licence,
-        "commercial": card.commercial,
-        "needs_acceptance": card.needs_acceptance,
-        "available": run.models.available(card),
-        "source": describe_source(card),
-        "calibrated": card.calibration is not None,
-    }
-
-
-def describe_source(card: ModelCard) -> str:
-    """Where the file comes from first: ``pypi:package==version``, an address, or a library."""
-    from mien.models.card import ArchiveSource
-
-    if card.library:
-        return f"library:{card.library}"
-    source = card.sources[0]
-    if isinstance(source, ArchiveSource):
-        return f"{source.ecosystem}:{source.package}=={source.version}"
-    return source.url
-
-
-def _describe(row: dict[str, Any]) -> str:
-    state = "available" if row["available"] else "not pulled"
-    use = "commercial use allowed" if row["commercial"] else "no commercial use"
-    return f"{row['task']}/{row['name']}  {state}  {row['licence']} ({use})  {row['source']}"
-
-
-def _one_line(value: object) -> str:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
-        return "".join(f"\n  {item}" for item in value)
-    return str(value)

@@ -246,3 +246,22 @@ class ModelCard:
     def source_sha256(self) -> str | None:
         """Hash of the published weight file; None without one, or while a URL is not pinned."""
         return self.sources[0].sha256 if self.sources else None
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the published files; None where there is none, or an address does not say."""
+        sizes = [source.size for source in (*self.sources[:1], *self.companions)]
+        return sum(size for size in sizes if size) if sizes and None not in sizes else None
+
+    @property
+    def place(self) -> Literal["net", "library", "numpy"]:
+        """What runs it: a net in a runtime, a library that it is a part of, or Mien with NumPy."""
+        if self.library:
+            return "library"
+        is_onnx = any(source.file_name.endswith(".onnx") for source in self.sources)
+        return "net" if self.converter or is_onnx else "numpy"
+
+    @property
+    def by_address(self) -> bool:
+        """Whether the file can be had from an address only, not from a package archive."""
+        return bool(self.sources) and not any(isinstance(s, ArchiveSource) for s in self.sources)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from mien.errors import UnknownMetric
 
-__all__ = ["DATA_SETS", "FIGURES", "Figure", "Measured", "Protocol", "Unit"]
+__all__ = ["DATA_SETS", "FIGURES", "Figure", "Measured", "Protocol", "Unit", "spelled"]
 
 Protocol = Literal["detection", "pairs", "attributes", "landmarks", "gate"]
 """``gate``: another arithmetic against float32 on the same faces. Others: ``mien eval``'s."""
@@ -77,8 +77,8 @@ DATA_SETS: Mapping[str, str] = MappingProxyType(
         "MFR2": "Masked faces of 53 people (Anwar and Raychowdhury 2020), the part at hand: 590 "
         "pairs of 18 people, 104 photos labelled with and without a mask",
         "CompreFace": "18 photos with 46 faces whose noses are labelled, from CompreFace's tests",
-        "CompreFace and dlib": "these and nine photos with 43 labelled boxes from dlib's examples; "
-        "scales and limits of some detectors were chosen on them",
+        "CompreFace and dlib": "those 18 photos of CompreFace and nine with 43 labelled boxes from "
+        "dlib's examples; scales and limits of some detectors were chosen on them",
     }
 )
 """The sets that the cards of this project were measured on. Other catalogues may name others."""
@@ -127,6 +127,21 @@ class Measured:
             raise ValueError("threads must be at least 1")
         if self.protocol == "gate" and self.arithmetic == "float32":
             raise ValueError("a gate measures another arithmetic than float32")
+
+
+def spelled(name: str, value: float) -> str:
+    """A figure for people, with the digits that are worth reading; its name says the unit.
+
+    Example:
+        >>> spelled("recall", 0.98876), spelled("cpu_ms", 57.23)
+        ('0.9888', '57.2')
+    """
+    figure = FIGURES[name]
+    if figure.unit == "count":
+        return f"{value:.0f}"
+    if figure.unit in ("ms", "years", "degrees"):
+        return f"{value:.1f}"
+    return f"{value:.5f}" if figure.unit == "cosine" else f"{value:.4f}"
 
 
 def _figure(name: str) -> Figure:

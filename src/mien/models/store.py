@@ -265,6 +265,13 @@ class ModelStore:
                     raise
             return opener(self.path(card))
 
+    def ways(self, card: ModelCard) -> list[Candidate]:
+        """How the net can be run with these settings, default first; empty: not at all here."""
+        try:
+            return self._candidates(card) if card.place == "net" else []
+        except RuntimeUnavailable:
+            return []
+
     def choice(self, card: ModelCard) -> Choice | None:
         """What was measured for ``card`` on this machine, without measuring; None if nothing.
 
