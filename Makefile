@@ -17,7 +17,7 @@ BENCHMARKS := $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.p
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help run test check format bench prove soak docs clean venv install install-dev
+.PHONY: help run test check format bench prove deepface-tests soak docs clean venv install install-dev
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make check    ruff, mypy, import-linter, and no machine's addresses or paths in the files"
 	@echo "make bench    all benchmarks; make bench-NAME one of: $(BENCHMARKS)"
 	@echo "make prove    models that are not downloaded here, with random weights, against DeepFace and others"
+	@echo "make deepface-tests DEEPFACE=checkout: DeepFace's own unit tests against mien.compat.deepface"
 	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos"
 	@echo "make docs     check the documentation; make docs-models writes docs/models.md from the cards"
 	@echo "make clean    remove what was built (not the model cache)"
@@ -86,6 +87,11 @@ bench-%: $(DEV_STAMP)
 
 prove: $(DEV_STAMP)
 	@$(PYTHON) benchmarks/prove_deepface.py $(ARGS)
+
+deepface-tests: $(DEV_STAMP)
+	@test -n "$(DEEPFACE)" || { \
+	  echo "Name a checkout of github.com/serengil/deepface: make deepface-tests DEEPFACE=path" >&2; exit 1; }
+	@$(PYTHON) benchmarks/deepface_tests.py "$(DEEPFACE)" $(ARGS)
 
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \

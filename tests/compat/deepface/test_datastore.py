@@ -101,6 +101,7 @@ def test_a_face_is_registered_once(at: dict[str, Any]) -> None:
     assert isinstance(caught.value, errors.AlreadyExists)
     assert caught.value.details == {"image": 2, "inserted": 1}
     assert len(search(bgr(7), **at)[0]) == 1
+    assert DeepFace.register(bgr(1), img_name="p1", **at) == {"inserted": 0}
 
 
 def test_identify_asks_for_one_face(at: dict[str, Any]) -> None:

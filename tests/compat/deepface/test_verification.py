@@ -127,6 +127,13 @@ def test_a_metric_of_the_callers_own() -> None:
     assert answer["confidence"] < 50
     with pytest.raises(ValueError, match="Threshold must be specified"):
         DeepFace.verify(bgr(1), bgr(2), distance_metric=apart)
+    batch = DeepFace.verify(
+        bgr(1), bgr(2), distance_metric=lambda a, b: np.array([[0.25]]), threshold=0.3
+    )
+    assert batch["distance"] == 0.25
+    for answer in ("far", [1, 2], None):
+        with pytest.raises(DeepFace.exceptions.InvalidEmbeddingsShapeError, match="one number"):
+            DeepFace.verify(bgr(1), bgr(2), distance_metric=lambda a, b: answer, threshold=1)  # noqa: B023
 
 
 def test_an_unknown_metric() -> None:

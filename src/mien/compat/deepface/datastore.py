@@ -6,6 +6,7 @@ its person's name, so a group that was filled here can be searched with ``mien i
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
@@ -47,6 +48,8 @@ COLUMNS = (
     "distance",
     "confidence",
 )
+_LOG = logging.getLogger("mien.compat.deepface")
+
 SEARCH_METHODS = ("exact", "ann")
 
 
@@ -83,8 +86,9 @@ def register(
         ``{"inserted": n}``.
 
     Raises:
-        AlreadyExists: a face is registered already (also ``DuplicateEntryError``); images before
-            it in a list stay, ``details["inserted"]`` says how many faces that are.
+        AlreadyExists: of several images, one is registered already (also
+            ``DuplicateEntryError``); those before it stay, ``details["inserted"]`` says how many
+            faces that are. A single one is passed over: ``{"inserted": 0}``.
         GalleryError, NoFaceFound, ImageError, InvalidArgument, ModelError: as for ``verify``.
     """
     options = Options(
@@ -115,6 +119,9 @@ def register(
                     create_person=True,
                 )
             except AlreadyExists:
+                if len(prepared) == 1:
+                    _LOG.warning("The image is registered under this name already.")
+                    return {"inserted": 0}
                 raise error(
                     AlreadyExists,
                     DuplicateEntryError,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mien.compat.deepface.exceptions import DataTypeError, ImgNotFound, error
 from mien.engine import Engine
-from mien.errors import ImageError, ImageNotFound, UnsupportedImage
+from mien.errors import ImageDecodeError, ImageError, ImageNotFound, UnsupportedImage
 from mien.image import ImageLimits, Photo, open_photo
 
 __all__ = ["load", "split"]
@@ -64,7 +64,11 @@ def load(image: Any, engine: Engine) -> Photo:  # noqa: ANN401
         # DeepFace reads from the beginning, wherever the file stands.
         with contextlib.suppress(AttributeError, TypeError, OSError, ValueError):
             image.seek(0)
-    return engine.photo(image)
+    try:
+        return engine.photo(image)
+    except ImageDecodeError as caught:
+        message = f"Failed to decode image: {caught.message}"
+        raise error(ImageDecodeError, ImgNotFound, message, caught.details) from None
 
 
 def _bytes_of(image: NDArray[Any]) -> NDArray[np.uint8]:

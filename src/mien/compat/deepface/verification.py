@@ -6,6 +6,8 @@ import itertools
 import time
 from typing import Any
 
+import numpy as np
+
 from mien.compat.deepface import faces
 from mien.compat.deepface.distances import (
     DistanceMetric,
@@ -15,7 +17,12 @@ from mien.compat.deepface.distances import (
     find_euclidean_distance,
 )
 from mien.compat.deepface.engines import Backend, backend
-from mien.compat.deepface.exceptions import DataTypeError, DimensionMismatchError, error
+from mien.compat.deepface.exceptions import (
+    DataTypeError,
+    DimensionMismatchError,
+    InvalidEmbeddingsShapeError,
+    error,
+)
 from mien.compat.deepface.images import load
 from mien.compat.deepface.options import Options
 from mien.compat.deepface.surface import public
@@ -204,7 +211,19 @@ def _closest(
 ) -> tuple[float, dict[str, Any], dict[str, Any]]:
     """The least distance of a face of the one to a face of the other, and their areas."""
     pairs = (
-        (float(find_distance(a, b, metric)), area_a, area_b)
+        (_scalar(find_distance(a, b, metric)), area_a, area_b)
         for (a, area_a), (b, area_b) in itertools.product(one, other)
     )
     return min(pairs, key=lambda pair: pair[0])
+
+
+def _scalar(distance: Any) -> float:  # noqa: ANN401 - a caller's own metric may answer anything
+    """One distance; a metric that is made for batches answers ``[[distance]]``."""
+    found = np.asarray(distance)
+    if found.size != 1 or found.dtype.kind not in "fiub":
+        raise error(
+            InvalidArgument,
+            InvalidEmbeddingsShapeError,
+            "The distance_metric must answer one number for two embeddings.",
+        )
+    return float(found.reshape(()))
