@@ -74,7 +74,8 @@ class RaceNet:
     def _race_of(self, outputs: typing.Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         for name in self._session.output_names:
             if outputs[name].shape == (1, len(RACES)):
-                return outputs[name][0].astype(np.float64)
+                logits: NDArray[np.float64] = outputs[name][0].astype(np.float64)
+                return logits
         raise ModelUnavailable("The race net has no output of seven groups: it is another net.")
 
 

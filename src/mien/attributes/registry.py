@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from mien.attributes.protocol import Attribute
-from mien.errors import InvalidArgument
+from mien.errors import InvalidArgument, no_such
 from mien.models import ModelStore
 from mien.models.plugins import loader, loaders
 
@@ -14,7 +13,21 @@ __all__ = ["DEFAULT", "check", "create", "names"]
 
 GROUP = "mien.attributes"
 
-DEFAULT = ("age", "gender", "emotion", "mask", "pose", "eyes", "mouth", "smile", "quality")
+DEFAULT = (
+    "age",
+    "gender",
+    "emotion",
+    "mask",
+    "pose",
+    "eyes",
+    "mouth",
+    "smile",
+    "occlusion",
+    "blur",
+    "exposure",
+    "noise",
+    "quality",
+)
 """What is answered when nothing is asked for by name."""
 
 
@@ -29,16 +42,14 @@ def check(actions: Iterable[str]) -> tuple[str, ...]:
     Raises:
         InvalidArgument: nothing is asked for, or something that there is not.
     """
+    if isinstance(actions, str):
+        raise InvalidArgument(f"Actions are a list of names: [{actions!r:.60}].")
     wanted = tuple(dict.fromkeys(actions))
     if not wanted:
         raise InvalidArgument(f"Say what to analyse: {', '.join(names())}.")
     for action in wanted:
         if action not in names():
-            close = difflib.get_close_matches(action, names(), n=2)
-            hint = f"Did you mean {' or '.join(close)}? " if close else ""
-            raise InvalidArgument(
-                f"There is no attribute {action!r}. {hint}There are: {', '.join(names())}."
-            )
+            raise InvalidArgument(no_such("attribute", action, names()))
     return wanted
 
 

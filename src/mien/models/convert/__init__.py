@@ -58,6 +58,7 @@ CONVERTERS = {
     "tflite-task-landmarks": Converter(1, "mien.models.convert.tflite", "convert_task_landmarks"),
     "caffe": Converter(1, "mien.models.convert.caffe", "convert"),
     "face-api-expression": Converter(1, "mien.models.convert.faceapi", "convert_expression"),
+    "flushed": Converter(1, "mien.models.convert.flushed", "convert"),
     "face-api-landmarks": Converter(1, "mien.models.convert.faceapi", "convert_landmarks"),
     "keras": Converter(2, "mien.models.convert.keras", "convert"),
     "detector": Converter(1, "mien.models.convert.detector", "convert"),
