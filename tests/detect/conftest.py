@@ -333,8 +333,8 @@ def disguised(models: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> I
                 hashlib.sha256(data).hexdigest(),
                 len(data),
             )
-            converter = card.converter if card.converter == "detector" else None
-            cards[card.key] = dataclasses.replace(card, sources=(source,), converter=converter)
+            own = card.converter if (card.converter or "").startswith("detector") else None
+            cards[card.key] = dataclasses.replace(card, sources=(source,), converter=own)
         settings = models.settings.model_copy(
             update={
                 "cache_dir": tmp_path_factory.mktemp("cache"),

@@ -42,9 +42,10 @@ def published(random_nets, name):
     return getattr(random_nets, kind)()
 
 
-@pytest.fixture
-def store(weights, tmp_path):
+@pytest.fixture(scope="module")
+def store(weights, tmp_path_factory):
     """A store with a mirror folder, its own cache, and the licences accepted."""
+    tmp_path = tmp_path_factory.mktemp("store")
     return ModelStore(
         weights.model_copy(
             update={

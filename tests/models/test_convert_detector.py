@@ -7,11 +7,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from mien.errors import ConversionError
-from mien.models.convert.detector import convert
+from mien.models.convert.detector import convert, convert_any_size
 
 
-def net(image="input.1", inputs=1, middle="sum"):
-    shape = [1, 3, "h", "w"]
+def net(image="input.1", inputs=1, middle="sum", size=("h", "w")):
+    shape = [1, 3, *size]
     graph = helper.make_graph(
         [
             helper.make_node("Add", [image, image], [middle]),
@@ -57,3 +57,12 @@ def test_other_files_are_refused(wrong):
 
 def test_the_file_is_sound():
     onnx.checker.check_model(onnx.load_model_from_string(convert(net())), full_check=True)
+
+
+def test_a_net_of_one_size_is_refused_where_any_is_wanted():
+    assert convert_any_size(net()) == convert(net())
+    assert convert_any_size(net(size=(None, None)))
+    for size in ((640, 640), (640, "w")):
+        assert convert(net(size=size))
+        with pytest.raises(ConversionError, match="pixels only"):
+            convert_any_size(net(size=size))

@@ -39,7 +39,8 @@ class RetinaFaceResNet50(NetDetector):
         min_score, overlap: see :class:`~mien.detect.net.NetDetector`.
     """
 
-    scales = MultiScaleOptions(weak_score=0.95)  # clear faces score 0.99
+    # Clear faces score 0.99. A look at 1920 costs 6 s of CPU, at 1280 3 s.
+    scales = MultiScaleOptions(fine_side=1280, weak_score=0.95)
     MIN_SCORE = 0.9
     OVERLAP = 0.4
 

@@ -62,6 +62,7 @@ CONVERTERS = {
     "face-api-landmarks": Converter(1, "mien.models.convert.faceapi", "convert_landmarks"),
     "keras": Converter(2, "mien.models.convert.keras", "convert"),
     "detector": Converter(1, "mien.models.convert.detector", "convert"),
+    "detector-any-size": Converter(1, "mien.models.convert.detector", "convert_any_size"),
     "keras-retinaface": Converter(1, "mien.models.convert.retinaface", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),

@@ -10,9 +10,26 @@ import onnx
 
 from mien.errors import ConversionError
 
-__all__ = ["convert"]
+__all__ = ["convert", "convert_any_size"]
 
 IMAGE = "image"
+
+
+def convert_any_size(source: bytes) -> bytes:
+    """:func:`convert` for a net that is shown images of any size.
+
+    Raises:
+        ConversionError: as there, or the net takes images of one size only.
+    """
+    result = convert(source)
+    image = next(v for v in onnx.load_model_from_string(result).graph.input if v.name == IMAGE)
+    height, width = (dim.dim_value for dim in image.type.tensor_type.shape.dim[2:])
+    if height or width:
+        raise ConversionError(
+            f"The net takes images of {width or 'any'} x {height or 'any'} pixels only, and this "
+            "detector shows it images of any size."
+        )
+    return result
 
 
 def convert(source: bytes) -> bytes:
