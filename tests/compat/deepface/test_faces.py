@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mien import errors
+from mien.align.cropping import Preprocessing
 from mien.align.normalisation import normalise
 from mien.compat import deepface as DeepFace  # noqa: N812
 from mien.compat.deepface.literal import forward, prepared
-from mien.compat.deepface.options import Options
 from mien.engine import Engine
 from mien.testing import drawn_face, drawn_photo
 from mien.types import Box, Embeddings, Face
@@ -87,6 +87,8 @@ def test_skip_takes_the_picture_whole_with_width_and_height_in_their_places() ->
     area = one["facial_area"]
     assert (area["x"], area["y"], area["w"], area["h"]) == (0, 0, 200, 120)
     assert one["face_confidence"] == 0
+    (cut,) = DeepFace.extract_faces(wide, detector_backend="skip", expand_percentage=50)
+    assert np.allclose(cut["face"] * 255, wide[..., ::-1])
     found = DeepFace.represent(bgr(1))[0]["embedding"]
     skipped = DeepFace.represent(crop, detector_backend="skip")[0]["embedding"]
     assert DeepFace.verification.find_distance(found, skipped) < 0.05
@@ -126,8 +128,10 @@ def golden_photo() -> NDArray[np.uint8]:
 def test_inputs_are_deepfaces(case: dict[str, Any]) -> None:
     points = np.array([[80, 84], [110, 75], [95, 90], [82, 110], [108, 108]], np.float32)
     face = Face(Box(60, 50, 130, 130), 0.9, points)
-    options = Options(align=case["align"], expand_percentage=case["expand"])
-    crop = prepared(golden_photo(), face, (112, 112), options)
+    cutting = Preprocessing(
+        align="eyes" if case["align"] else "none", expand_percentage=case["expand"]
+    )
+    crop = prepared(golden_photo(), face, (112, 112), cutting)
     flat = normalise(crop[None], case["mode"], colour="bgr").astype(np.float64).reshape(-1)
     sample = np.array(case["sample"])
     scale = max(1.0, float(np.abs(sample).max()))

@@ -124,7 +124,7 @@ def _extracted(
     photo = load(image, chosen.engine)
     return [
         {
-            "face": _painted(faces.crop(photo, one.face, options), colour, zero_to_one),
+            "face": _painted(faces.crop(chosen, photo, one.face, options), colour, zero_to_one),
             "facial_area": one.area,
             "confidence": one.confidence,
         }

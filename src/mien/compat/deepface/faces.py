@@ -81,9 +81,12 @@ def look(
     return [SeenFace(face, 0.0, _whole(face, size_wh))]
 
 
-def crop(photo: Photo, face: Face, options: Options) -> RGB:
-    """What ``extract_faces`` shows of a face: its box, turned until the eyes lie level."""
-    return crop_face(photo.pixels(), face, _cutting(options))
+def crop(backend: Backend, photo: Photo, face: Face, options: Options) -> RGB:
+    """What ``extract_faces`` shows of a face: its box, turned until the eyes lie level.
+
+    With the detector ``skip`` it is the photo as it is.
+    """
+    return crop_face(photo.pixels(), face, _cutting(backend, options))
 
 
 def embed(backend: Backend, photo: Photo, faces: list[SeenFace], options: Options) -> Vectors:
@@ -95,12 +98,14 @@ def embed(backend: Backend, photo: Photo, faces: list[SeenFace], options: Option
     """
     engine = backend.engine
     if options.mode is not None:
-        return literal_embeddings(engine.embedder, photo.pixels(), [f.face for f in faces], options)
+        found = [one.face for one in faces]
+        cutting = _cutting(backend, options)
+        return literal_embeddings(engine.embedder, photo.pixels(), found, cutting, options.mode)
     as_trained = options.align and not options.expand_percentage
     if as_trained and all(one.face.landmarks is not None for one in faces):
         return _raw(engine.embed(photo, Faces.of([one.face for one in faces])), backend)
     crops = [
-        crop_face(photo.pixels(), one.face, _cutting(options, engine.embedder.size_hw))
+        crop_face(photo.pixels(), one.face, _cutting(backend, options, engine.embedder.size_hw))
         for one in faces
     ]
     return _raw(engine.embedder.embed(np.stack(crops)), backend)
@@ -119,7 +124,11 @@ def _raw(found: Embeddings, backend: Backend) -> Vectors:
     return found.vector
 
 
-def _cutting(options: Options, size_hw: tuple[int, int] | None = None) -> Preprocessing:
+def _cutting(
+    backend: Backend, options: Options, size_hw: tuple[int, int] | None = None
+) -> Preprocessing:
+    if backend.detector == "skip":  # nothing is known of the face but the picture
+        return Preprocessing(align="none", target_size_hw=size_hw)
     return Preprocessing(
         align="eyes" if options.align else "none",
         expand_percentage=options.expand_percentage,

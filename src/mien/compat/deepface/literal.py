@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.align.cropping import Preprocessing, crop_face, letterbox
-from mien.align.normalisation import normalise
-from mien.compat.deepface.options import Options
+from mien.align.normalisation import Normalisation, normalise
 from mien.embed import Embedder
 from mien.errors import InvalidArgument
 from mien.types import RGB, Embeddings, Face
@@ -29,23 +28,27 @@ Floats = NDArray[np.float32]
 
 
 def literal_embeddings(
-    embedder: Embedder, image: RGB, faces: Sequence[Face], options: Options
+    embedder: Embedder,
+    image: RGB,
+    faces: Sequence[Face],
+    cutting: Preprocessing,
+    mode: Normalisation,
 ) -> Floats:
     """Raw embeddings ``(n, d)`` of faces of the image, made as DeepFace makes them.
+
+    Args:
+        cutting: how the faces are cut out, at their own size.
+        mode: what is done to them then.
 
     Raises:
         InvalidArgument: the recognition model takes no input of its caller's.
     """
-    inputs = np.stack([prepared(image, face, embedder.size_hw, options) for face in faces])
-    mode = options.mode or "base"
+    inputs = np.stack([prepared(image, face, embedder.size_hw, cutting) for face in faces])
     return forward(embedder, normalise(inputs, mode, colour="bgr"))
 
 
-def prepared(image: RGB, face: Face, size_hw: tuple[int, int], options: Options) -> Floats:
+def prepared(image: RGB, face: Face, size_hw: tuple[int, int], cutting: Preprocessing) -> Floats:
     """One face as DeepFace hands it to a mode: BGR, 0..1, ``(H, W, 3)``."""
-    cutting = Preprocessing(
-        align="eyes" if options.align else "none", expand_percentage=options.expand_percentage
-    )
     cut = crop_face(image, face, cutting)
     return letterbox(cut[..., ::-1] / 255, size_hw).astype(np.float32)
 

@@ -117,7 +117,7 @@ def represented(
             "face_confidence": one.confidence,
         }
         if return_face:
-            entry["face"] = faces.crop(photo, one.face, options) / 255
+            entry["face"] = faces.crop(chosen, photo, one.face, options) / 255
         answer.append(entry)
     return answer
 
