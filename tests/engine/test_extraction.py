@@ -120,6 +120,23 @@ def test_the_models_own_way_keeps_its_contract(engine):
     np.testing.assert_array_equal(same.embeddings.vector, plain.embeddings.vector)
 
 
+def test_the_models_own_way_is_the_same_of_a_large_jpeg_too(engine):
+    buffer = io.BytesIO()
+    photo = drawn_photo([(1, 1200, 800, 1000), (2, 100, 100, 150)], (3000, 4000))
+    Image.fromarray(photo).save(buffer, "JPEG", quality=92)
+    plain = engine.represent(buffer.getvalue())
+    same = engine.represent(buffer.getvalue(), preprocessing=Preprocessing())
+    np.testing.assert_array_equal(same.embeddings.vector, plain.embeddings.vector)
+
+
+def test_options_of_another_kind_are_an_error(engine):
+    for wrong in ({"align": "eyes"}, "eyes"):
+        with pytest.raises(InvalidArgument, match=r"mien\.Preprocessing"):
+            engine.extract_faces(TWO, wrong)
+        with pytest.raises(InvalidArgument, match=r"mien\.Preprocessing"):
+            engine.represent(TWO, preprocessing=wrong)
+
+
 def test_another_way_is_another_contract(engine):
     plain = engine.represent(TWO).contract
     eyes = engine.represent(TWO, preprocessing=Preprocessing(align="eyes")).contract

@@ -109,6 +109,7 @@ def extract_faces(
     engine: Engine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
 ) -> Extraction:
     """See :meth:`mien.Engine.extract_faces`."""
+    _check(options)
     detection = find_faces(engine, photo, enforce=options.enforce_detection, max_faces=max_faces)
 
     def extracted(face: Face) -> Crop:
@@ -126,10 +127,14 @@ def represent(
     engine: Engine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
 ) -> Representation:
     """See :meth:`mien.Engine.represent`."""
+    _check(options)
     detection = find_faces(engine, photo, enforce=options.enforce_detection, max_faces=max_faces)
     if detection.faces.landmarks is None:  # a photo taken whole: nothing to align by
         options = dataclasses.replace(options, align="none")
     embedder = prepared(engine.embedder, options, engine.models)
+    if embedder is engine.embedder:
+        embeddings = engine.embed(photo, detection.faces)
+        return Representation(detection, embeddings, embedder.contract)
     sized = dataclasses.replace(options, target_size_hw=embedder.size_hw)
 
     def embedded(face: Face) -> Embeddings:
@@ -143,6 +148,13 @@ def represent(
         np.concatenate([none.norm, *(part.norm for part in parts)]),
     )
     return Representation(detection, embeddings, embedder.contract)
+
+
+def _check(options: object) -> None:
+    if not isinstance(options, Preprocessing):
+        raise InvalidArgument(
+            f"preprocessing is a mien.Preprocessing, not a {type(options).__name__}."
+        )
 
 
 def _view(engine: Engine, photo: Photo, face: Face, options: Preprocessing) -> tuple[RGB, Face]:
