@@ -31,6 +31,7 @@
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this
+        │   └── AttributeNotAllowed  attribute_not_allowed   not allowed to the key's application
         ├── RequestTooLarge          request_too_large
         ├── UnsupportedMediaType     unsupported_media_type
         ├── Overloaded               overloaded              queue full: try again later
@@ -47,6 +48,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyExists",
+    "AttributeNotAllowed",
     "ChecksumMismatch",
     "ConfigurationError",
     "ConversionError",
@@ -272,6 +274,12 @@ class RequestTooLarge(ServiceError):
     """The request has more bytes or parts than the limits allow."""
 
     code = "request_too_large"
+class AttributeNotAllowed(Forbidden):
+    """The key's application may not have that attribute answered (``mien apps allow``)."""
+
+    code = "attribute_not_allowed"
+
+
 
 
 class UnsupportedMediaType(ServiceError):

@@ -87,7 +87,9 @@ def test_any_picture_gets_a_score_with_its_reasons(seed, side):
     assert set(said.measures) == set(RAMPS)
     assert all(0 <= value <= 1 for value in said.measures.values())
     assert said.score == 100 or min(said.measures.values()) < 1
-    assert bool(said.reasons) == (min(said.measures.values()) < 0.8)
+    lowering = {RAMPS[name][0] for name, value in said.measures.items() if value < 0.8}
+    assert {*said.reasons[: len(lowering)]} == lowering
+    assert all(0 <= value <= 100 for value in said.components.values())
 
 
 def test_a_face_without_landmarks_is_judged_by_the_rest(views):

@@ -75,3 +75,27 @@ def test_expiry(text, days):
 def test_an_expiry_that_cannot_be(text):
     with pytest.raises(InvalidArgument):
         expiry(text, now=datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def test_an_application_is_allowed_attributes_and_shown(mien):
+    mien("apps", "create", "shop")
+    shown = mien("apps", "show", "shop", "--json")
+    assert shown.exit_code == 0
+    assert shown.document["attributes"] == []
+    allowed = mien("apps", "allow", "shop", "--attributes", "gender, age", "--json")
+    assert allowed.exit_code == 0
+    assert set(allowed.document) == {"app", "app_key", "created_at", "attributes"}
+    assert allowed.document["attributes"] == ["age", "gender"]
+    assert "attributes:  age, gender" in mien("apps", "show", "shop").stdout
+    assert mien("apps", "allow", "shop", "--attributes", "none").stdout.endswith(" none\n")
+    assert mien("apps", "show", "shop", "--json").document["attributes"] == []
+
+
+def test_what_is_not_restricted_cannot_be_allowed(mien):
+    mien("apps", "create", "shop")
+    for wanted, code in (("mask", "invalid_argument"), ("none,age", "invalid_argument")):
+        answer = mien("apps", "allow", "shop", "--attributes", wanted, "--json")
+        assert answer.exit_code == 2
+        assert answer.document["error"]["code"] == code
+    answer = mien("apps", "allow", "nobody", "--attributes", "age", "--json")
+    assert answer.document["error"]["code"] == "not_found"

@@ -13,7 +13,7 @@ def test_analyze_answers_one_entry_for_each_photo(mien, draw):
         assert set(entry) == {"image", "faces"}
         (face,) = entry["faces"]
         assert set(face) == {"box", "quality"}
-        assert set(face["quality"]) == {"score", "reasons"}
+        assert set(face["quality"]) == {"score", "reasons", "components"}
 
 
 def test_analyze_is_readable_without_json(mien, draw):

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 import mien
-from mien import Engine
+from mien import Engine, config
 from mien.errors import InvalidArgument
-from mien.testing import MockDetector, MockEmbedder, drawn_photo
+from mien.testing import MockDetector, MockEmbedder, drawn_photo, mock_engine
 from mien.types import Result
 
 
@@ -99,10 +99,11 @@ def test_a_result_draws_itself(engine):
     assert found.draw().size == (900, 700)
 
 
-def test_the_quality_of_drawn_faces_needs_no_weights(engine):
-    found = engine.analyze(PHOTO, actions=["quality"])
+def test_the_quality_of_drawn_faces_needs_no_weights(tmp_path):
+    with mock_engine(config.load(cache_dir=tmp_path, offline=True)) as engine:
+        found = engine.analyze(PHOTO, actions=["quality", "blur", "exposure", "noise"])
     assert 0 <= found[0]["quality"].score <= 100
-    assert set(found.to_dict()["faces"][0]["quality"]) == {"score", "reasons"}
+    assert set(found.to_dict()["faces"][0]["quality"]) == {"score", "reasons", "components"}
 
 
 def test_the_one_line_function_is_public():

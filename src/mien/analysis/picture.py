@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mien.types import Result
@@ -11,7 +11,20 @@ from mien.types import Result
 __all__ = ["Grade", "Quality", "QualityReason"]
 
 QualityReason = Literal[
-    "face_too_small", "cut_off", "blurred", "too_dark", "too_bright", "low_contrast", "turned"
+    "face_too_small",
+    "cut_off",
+    "blurred",
+    "too_dark",
+    "too_bright",
+    "low_contrast",
+    "turned",
+    "eyes_closed",
+    "mouth_open",
+    "eyes_covered",
+    "mouth_covered",
+    "forehead_covered",
+    "noisy",
+    "uneven_light",
 ]
 
 
@@ -42,17 +55,23 @@ class Quality(Result):
 
     Attributes:
         score: 0 (useless) to 100.
-        reasons: what lowers it, worst first; empty for a good face.
-        measures: each component, 0..1, 1 is good.
+        reasons: what lowers it, worst first, then what else a better photo would change.
+        measures: what the score is the product of, each 0..1, 1 is good.
+        components: in the terms of ISO/IEC 29794-5, each 0 to 100, 100 is good.
     """
 
     score: int
     reasons: tuple[QualityReason, ...]
     measures: Mapping[str, float]
+    components: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return " ".join([str(self.score), *self.reasons])
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"score", "reasons"}``."""
-        return {"score": self.score, "reasons": list(self.reasons)}
+        """``{"score", "reasons", "components": {name: 0 to 100}}``."""
+        return {
+            "score": self.score,
+            "reasons": list(self.reasons),
+            "components": dict(self.components),
+        }

@@ -47,7 +47,10 @@ class OcclusionModel:
         return cls(MeshReader.load(models), MaskNet.load(models))
 
     def measure(self, view: FaceView) -> Occlusion:
-        """Eyes, mouth and forehead."""
+        """Eyes, mouth and forehead; looked at once a view, whoever asks."""
+        return view.once("occlusion", lambda: self._look(view))
+
+    def _look(self, view: FaceView) -> Occlusion:
         chip = chip_of(view.image, self._reader.mesh(view))
         scores = {part: _score(chip, part) for part in PARTS}
         scores["mouth"] = max(scores["mouth"], self._mask.measure(view).score)

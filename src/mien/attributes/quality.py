@@ -1,25 +1,29 @@
 """Image quality: is this face fit for recognition, and if not, why?
 
-Capture-related components in the terms of ISO/IEC 29794-5 (sharpness, under- and over-exposure,
-contrast, inter-eye distance, pose, cropping), measured without a net. Each is 1 where nothing is
-lost and falls to 0 where recognition fails; the score is 100 times their product. How the ends of
-the ramps were found is in docs/reference/attributes.md.
+The score is 100 times the product of seven measures (size, sharpness, light, highlights, contrast,
+frontality, completeness), each 1 where nothing is lost and 0 where recognition fails; how their
+ends were found is in docs/reference/attributes.md. Beside the score stand components in the terms
+of ISO/IEC 29794-5 (``mien.attributes.quality_components``), which say more and decide nothing.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.analysis import Quality, QualityReason
-from mien.attributes.chips import box_chip
+from mien.attributes.face_mesh import MeshReader
+from mien.attributes.faults import grey_face
+from mien.attributes.occlusion import OcclusionModel
 from mien.attributes.protocol import FaceView
+from mien.attributes.quality_components import REASONS, face_components, picture_components
 from mien.models import ModelStore
 
 __all__ = ["ImageQuality"]
 
-SIDE = 160
 BRIGHT = 250  # the grey value above which no detail is left
 WORST_REPORTED = 0.8  # components below are given as reasons
 
@@ -38,23 +42,57 @@ RAMPS: dict[str, tuple[QualityReason, float, float]] = {
 
 
 class ImageQuality:
-    """The quality of one face's image; see the module."""
+    """The quality of one face's image; see the module.
+
+    Args:
+        reader, occlusion: for the components that need landmarks; None: without those.
+    """
 
     name = "quality"
 
+    def __init__(
+        self, reader: MeshReader | None = None, occlusion: OcclusionModel | None = None
+    ) -> None:
+        self._reader = reader
+        self._occlusion = occlusion
+
     @classmethod
     def load(cls, models: ModelStore) -> ImageQuality:
-        """Needs no weights."""
-        return cls()
+        """Fetch the weights of the landmark models and of the mask net, and open them."""
+        return cls(MeshReader.load(models), OcclusionModel.load(models))
 
     def measure(self, view: FaceView) -> Quality:
         """Score, reasons and components of one face."""
-        measured = _measured(view)
-        components = {name: _ramp(name, value) for name, value in measured.items()}
-        score = round(100 * float(np.prod(list(components.values()))))
-        worst = sorted(components, key=components.__getitem__)
-        reasons = tuple(RAMPS[name][0] for name in worst if components[name] < WORST_REPORTED)
-        return Quality(score, reasons, components)
+        return self.assess(view)
+
+    def assess(self, view: FaceView, *, more: Mapping[str, int] | None = None) -> Quality:
+        """As :meth:`measure`, with components that were found out elsewhere.
+
+        Args:
+            view: the face.
+            more: further components, 0 to 100, such as ``{"recognition": 43}`` from the norm of
+                the face's embedding; they stand beside the others.
+        """
+        measures = {name: _ramp(name, value) for name, value in _measured(view).items()}
+        score = round(100 * float(np.prod(list(measures.values()))))
+        components = picture_components(view)
+        if self._reader is not None and self._occlusion is not None:
+            components |= face_components(view, self._reader, self._occlusion)
+        components |= more or {}
+        return Quality(score, _reasons(measures, components), measures, components)
+
+
+def _reasons(
+    measures: Mapping[str, float], components: Mapping[str, int]
+) -> tuple[QualityReason, ...]:
+    """What lowers the score, worst first, then which components are low, worst first."""
+    lowering = sorted((value, RAMPS[name][0]) for name, value in measures.items())
+    low = sorted(
+        (components[name], reason)
+        for name, (reason, least) in REASONS.items()
+        if components.get(name, 100) < least
+    )
+    return (*(reason for value, reason in lowering if value < WORST_REPORTED), *(r for _, r in low))
 
 
 def _ramp(name: str, value: float) -> float:
@@ -64,8 +102,7 @@ def _ramp(name: str, value: float) -> float:
 
 def _measured(view: FaceView) -> dict[str, float]:
     box = view.face.box
-    grey = np.asarray(cv2.cvtColor(box_chip(view, SIDE), cv2.COLOR_RGB2GRAY))
-    middle = grey[SIDE // 8 : -SIDE // 8, SIDE // 8 : -SIDE // 8]  # little hair and background
+    middle = grey_face(view)
     found = {
         "size": min(box.width, box.height) / view.scale,
         "sharpness": float(np.log(max(cv2.Laplacian(middle, cv2.CV_64F).var(), 1e-6))),

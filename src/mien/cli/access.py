@@ -12,7 +12,7 @@ from mien.cli.run import DEFAULT_APPLICATION, Run, shared_options
 from mien.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from mien.gallery import ApiKey
+    from mien.gallery import ApiKey, Application
 
 __all__ = ["apps", "keys"]
 
@@ -41,6 +41,31 @@ def list_apps(run: Run) -> None:
     found = list(all_rows(run.gallery.applications))
     rows = [{"app": a.name, "app_key": a.id, "created_at": a.created_at.isoformat()} for a in found]
     run.answer(rows, "\n".join(f"{a.name}  app key {a.id}" for a in found) or "no applications")
+
+
+@apps.command("show")
+@click.argument("name")
+@shared_options(gallery=True)
+def show_app(run: Run, name: str) -> None:
+    """Show an application and the attributes that the service may answer it."""
+    _answer_app(run, run.gallery.application(name))
+
+
+@apps.command("allow")
+@click.argument("name")
+@click.option(
+    "--attributes",
+    required=True,
+    metavar="LIST",
+    help="All that it may have from now on, of age, gender, emotion and race, separated by "
+    "commas; none: nothing of these.",
+)
+@shared_options(gallery=True)
+def allow_app(run: Run, name: str, attributes: str) -> None:
+    """Say which restricted attributes the service may answer an application."""
+    wanted = [one.strip() for one in attributes.split(",") if one.strip()]
+    found = run.gallery.allow_attributes(name, [] if wanted == ["none"] else wanted)
+    _answer_app(run, found)
 
 
 @click.group()
@@ -132,6 +157,17 @@ def _answer_secret(run: Run, name: str, app_key: str, secret: str) -> None:
         f"application: {name}\napp key:     {app_key}\nkey:         {secret}\n"
         "The key is shown only now: keep it safe.",
     )
+
+
+def _answer_app(run: Run, app: Application) -> None:
+    document = {
+        "app": app.name,
+        "app_key": app.id,
+        "created_at": app.created_at.isoformat(),
+        "attributes": sorted(app.attributes),
+    }
+    allowed = ", ".join(sorted(app.attributes)) or "none"
+    run.answer(document, f"application: {app.name}\napp key:     {app.id}\nattributes:  {allowed}")
 
 
 def _describe(key: ApiKey) -> str:

@@ -7,6 +7,7 @@ from mien.gallery.gallery import Gallery
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
     DEFAULT_SCOPES,
+    RESTRICTED_ATTRIBUTES,
     ApiKey,
     Application,
     GalleryLimits,
@@ -22,6 +23,7 @@ from mien.gallery.records.vectors import mean_template
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
+    "RESTRICTED_ATTRIBUTES",
     "ApiKey",
     "Application",
     "Gallery",

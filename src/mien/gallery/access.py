@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 
 from mien.errors import GalleryUnavailable, InvalidArgument
 from mien.gallery import checks
-from mien.gallery.model import DEFAULT_SCOPES, ApiKey, Application, Scope
+from mien.gallery.model import (
+    DEFAULT_SCOPES,
+    RESTRICTED_ATTRIBUTES,
+    ApiKey,
+    Application,
+    Scope,
+)
 from mien.gallery.records import applications, keys
 from mien.gallery.records.database import Database
 
@@ -53,6 +59,28 @@ class Access:
         """
         with self._database.reading() as connection:
             return applications.find(connection, checks.application_name(name)).application
+
+    def allow_attributes(self, name: str, attributes: Iterable[str]) -> Application:
+        """Let the service answer an application these restricted attributes, and no others.
+
+        Args:
+            name: of the application.
+            attributes: of :data:`mien.gallery.RESTRICTED_ATTRIBUTES`; none of them: nothing.
+
+        Raises:
+            NotFound: no such application.
+            InvalidArgument: an attribute that is not restricted, or that there is not.
+        """
+        wanted = frozenset((attributes,) if isinstance(attributes, str) else attributes)
+        unknown = sorted(wanted - {*RESTRICTED_ATTRIBUTES}, key=str)
+        if unknown:
+            raise InvalidArgument(
+                f"{str(unknown[0])[:100]!r} is no restricted attribute; those that have to be "
+                f"allowed are {', '.join(RESTRICTED_ATTRIBUTES)}."
+            )
+        name = checks.application_name(name)
+        with self._database.writing() as connection:
+            return applications.allow(connection, name, wanted)
 
     def create_key(
         self,

@@ -49,6 +49,10 @@ DEFAULT_SCOPES = frozenset({Scope.DETECT, Scope.GALLERY_READ, Scope.GALLERY_WRIT
 """What a key may do unless it is told otherwise: everything inside its own application."""
 
 
+RESTRICTED_ATTRIBUTES = ("age", "gender", "emotion", "race")
+"""What the service says of a face only to applications that have been allowed it by name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryLimits:
     """Quotas, checked inside the transaction that would exceed them.
@@ -72,15 +76,22 @@ class Application(Result):
         id: 32 hexadecimal digits, random, so that it cannot be guessed.
         name: unique in the gallery.
         created_at: UTC.
+        attributes: of :data:`RESTRICTED_ATTRIBUTES` those that the service answers it.
     """
 
     id: str
     name: str
     created_at: datetime
+    attributes: frozenset[str] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"id", "name", "created_at"}``."""
-        return {"id": self.id, "name": self.name, "created_at": self.created_at.isoformat()}
+        """``{"id", "name", "created_at", "attributes"}``; the last sorted."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "created_at": self.created_at.isoformat(),
+            "attributes": sorted(self.attributes),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ STATUS: dict[str, int] = {
     # Keys
     "unauthorized": 401,
     "forbidden": 403,
+    "attribute_not_allowed": 403,
     # The gallery
     "gallery": 409,
     "not_found": 404,

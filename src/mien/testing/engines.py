@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mien.attributes.quality import ImageQuality
 from mien.config import Settings, load
 from mien.engine import Engine
 from mien.match.calibration import Calibration
@@ -36,10 +37,15 @@ def mock_calibration() -> Calibration:
 
 
 def mock_engine(settings: Settings | None = None) -> Engine:
-    """An engine that finds and recognises drawn faces, without weights or network."""
+    """An engine that finds and recognises drawn faces, without weights or network.
+
+    Of the attributes, ``quality`` (without the components that need landmarks), ``blur``,
+    ``exposure`` and ``noise`` can be asked for.
+    """
     return Engine(
         detector=MockDetector(),
         embedder=MockEmbedder(),
         settings=settings or load(),
         calibration=mock_calibration(),
+        attributes=[ImageQuality()],
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +15,7 @@ from mien.errors import AlreadyExists, NotFound
 from mien.gallery.model import Application
 from mien.gallery.records.schema import applications
 
-__all__ = ["ApplicationRow", "create", "ensure", "find", "page"]
+__all__ = ["ApplicationRow", "allow", "create", "ensure", "find", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,11 @@ class ApplicationRow:
 
 
 _COLUMNS = sa.select(
-    applications.c.seq, applications.c.id, applications.c.name, applications.c.created_at
+    applications.c.seq,
+    applications.c.id,
+    applications.c.name,
+    applications.c.created_at,
+    applications.c.settings,
 )
 _BY_NAME = _COLUMNS.where(applications.c.name == sa.bindparam("name"))
 
@@ -64,6 +70,20 @@ def ensure(connection: sa.Connection, name: str) -> None:
         create(connection, name)
 
 
+def allow(connection: sa.Connection, name: str, attributes: Iterable[str]) -> Application:
+    """Let the application have these attributes answered, and no others that are restricted.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    owner = find(connection, name)
+    this = applications.c.seq == owner.seq
+    stored = connection.execute(sa.select(applications.c.settings).where(this)).scalar_one()
+    settings = {**json.loads(stored), "attributes": sorted(attributes)}
+    connection.execute(applications.update().where(this), {"settings": json.dumps(settings)})
+    return find(connection, name).application
+
+
 def page(connection: sa.Connection, *, after: str | None, limit: int) -> list[Application]:
     """Applications by name, those after ``after``."""
     query = _COLUMNS.order_by(applications.c.name).limit(limit)
@@ -73,4 +93,5 @@ def page(connection: sa.Connection, *, after: str | None, limit: int) -> list[Ap
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> ApplicationRow:
-    return ApplicationRow(row.seq, Application(row.id, row.name, row.created_at))
+    allowed = frozenset(json.loads(row.settings).get("attributes", ()))
+    return ApplicationRow(row.seq, Application(row.id, row.name, row.created_at, allowed))

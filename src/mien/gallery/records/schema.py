@@ -65,6 +65,8 @@ applications = sa.Table(
     sa.Column("id", sa.String(32), nullable=False, unique=True),
     sa.Column("name", sa.String(255), nullable=False, unique=True),
     sa.Column("created_at", UtcTime, nullable=False),
+    # JSON, such as {"attributes": [...]}
+    sa.Column("settings", sa.Text, nullable=False, server_default="{}"),
     sqlite_autoincrement=True,
 )
 
