@@ -62,6 +62,14 @@ def test_show_gives_the_card(mien):
                 "LFW folds 1-2, gate of bf16: cosine_median 0.9999",
             ],
         ),
+        (
+            "facenet",
+            [
+                "fed         RGB, 160 x 160, the square about the box, 1.25 times as large, "
+                "each crop brought to mean 0 and deviation 1"
+            ],
+        ),
+        ("deepid", ["fed         RGB, 47 x 55, the square", "licence     none stated"]),
         ("detect/dlib", ["library     dlib-bin", "runs        in dlib-bin"]),
         ("dlib5", ["runs        in Mien itself, with NumPy", "not measured by this project"]),
         ("glasses", ["licence     AGPL-3.0 (commercial use allowed; must be accepted)"]),

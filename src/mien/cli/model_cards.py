@@ -95,8 +95,12 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "precisions", ", ".join(document["precisions"])
     yield "input", "; ".join(f"{n} {shape}" for n, shape in document["inputs"].items())
     if facts := document["embedder"]:
-        side = " x ".join(str(side) for side in facts["size_hw"])
-        yield "fed", f"{facts['colour'].upper()}, {side}, aligned to {facts['template']}"
+        side = " x ".join(str(side) for side in reversed(facts["size_hw"]))
+        cut = f"aligned to {facts['template']}"
+        if facts["template"] == "box":
+            cut = f"the square about the box, {facts['box_scale']:g} times as large"
+        white = ", each crop brought to mean 0 and deviation 1" if facts["whitened"] else ""
+        yield "fed", f"{facts['colour'].upper()}, {side}, {cut}{white}"
         yield "embedding", f"{facts['dim']} numbers, compared by {facts['metric']}"
     if facts := document["calibration"]:
         yield "calibrated", f"{facts['data']}; {facts['impostor_pairs']:,} impostor pairs"
