@@ -15,8 +15,10 @@ from mien import errors
 from mien.align.cropping import Preprocessing
 from mien.align.normalisation import normalise
 from mien.compat import deepface as DeepFace  # noqa: N812
-from mien.compat.deepface.literal import forward, prepared
+from mien.compat.deepface.literal import forward, literal_embeddings, prepared
+from mien.embed import create
 from mien.engine import Engine
+from mien.models import ModelStore
 from mien.testing import drawn_face, drawn_photo
 from mien.types import Box, Embeddings, Face
 
@@ -169,10 +171,29 @@ def test_each_client_feeds_its_net(name: str, expected: tuple[float, ...]) -> No
     assert np.allclose(raw, 3)
 
 
-def test_sface_is_not_multiplied_twice() -> None:
-    model = Fed("sface")
+@pytest.mark.parametrize(("name", "value"), [("sface", 200 * 255 % 256), ("dlib", 200)])
+def test_modes_that_do_not_suit_a_client_give_what_deepface_makes_of_them(
+    name: str, value: int
+) -> None:
+    model = Fed(name)
     forward(model, np.full((1, 2, 2, 3), 200, np.float32))  # type: ignore[arg-type]
-    assert (model.inputs == 200).all()
+    assert (model.inputs == value).all()
+    forward(model, np.full((1, 2, 2, 3), -3 / 255, np.float32))  # type: ignore[arg-type]
+    assert (model.inputs == 253).all()
+
+
+@pytest.mark.parametrize("mode", GOLDEN["dlib"])
+def test_dlibs_embedding_is_deepfaces(mode: str, models: ModelStore) -> None:
+    """DeepFace 0.0.103 with dlib 20.0.1: represent(picture, "Dlib", detector_backend="skip")."""
+    embedder = create("dlib", models)
+    height, width = golden_photo().shape[:2]
+    whole = Face(Box(0, 0, width, height), 1.0)
+    cutting = Preprocessing(align="none")
+    (found,) = literal_embeddings(embedder, golden_photo(), [whole], cutting, mode)  # type: ignore[arg-type]
+    theirs = np.array(GOLDEN["dlib"][mode])
+    # Where numbers wrap around, a grey level that is rounded otherwise becomes another colour.
+    tolerance = 2e-5 if mode in ("base", "raw") else 2e-3
+    assert DeepFace.verification.find_distance(found, theirs) < tolerance
 
 
 # ---------------------------------------------------------------- extract_faces

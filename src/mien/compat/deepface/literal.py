@@ -74,13 +74,19 @@ def forward(embedder: Embedder, inputs: Floats) -> Floats:
     return found.vector
 
 
-def _bytes_rgb(inputs: Floats) -> Floats:
-    """SFace's and dlib's clients: whole numbers 0..255, RGB.
+def _sface(inputs: Floats) -> Floats:
+    """SFace's client: times 255 whatever the mode, whole numbers that wrap around, RGB."""
+    return _wrapped_rgb(inputs * np.float32(255))
 
-    SFace's multiplies by 255 whatever the mode; modes that have done so already are left alone.
-    """
-    pixels = inputs * np.float32(255) if inputs.max(initial=0) <= 1 else inputs
-    return np.ascontiguousarray(np.trunc(np.clip(pixels, 0, 255))[..., ::-1])
+
+def _dlib(inputs: Floats) -> Floats:
+    """Dlib's client: times 255 where nothing is above 1, whole numbers that wrap around, RGB."""
+    return _wrapped_rgb(inputs * np.float32(255) if inputs.max(initial=0) <= 1 else inputs)
+
+
+def _wrapped_rgb(pixels: Floats) -> Floats:
+    whole = np.trunc(pixels).astype(np.int64).astype(np.uint8)  # -1 is 255, as in DeepFace
+    return np.ascontiguousarray(whole[..., ::-1], np.float32)
 
 
 def _buffalo(inputs: Floats) -> Floats:
@@ -90,7 +96,7 @@ def _buffalo(inputs: Floats) -> Floats:
 
 
 _CLIENTS: dict[str, Callable[[Floats], Floats]] = {
-    "sface": _bytes_rgb,
-    "dlib": _bytes_rgb,
+    "sface": _sface,
+    "dlib": _dlib,
     "buffalo_l": _buffalo,
 }
