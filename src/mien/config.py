@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote
 
 import platformdirs
@@ -24,7 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from mien.errors import ConfigurationError
+from mien.errors import ConfigurationError, no_such
 
 __all__ = ["Settings", "load"]
 
@@ -207,8 +207,14 @@ def load(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            said = no_such("setting", name, Settings.model_fields).rstrip(".")
+        elif first["type"] == "literal_error":
+            known = get_args(Settings.model_fields[name].annotation)
+            said = no_such(name, first["input"], known).rstrip(".")
         raise ConfigurationError(
-            f"The setting {name!r} cannot be used: {first['msg'].removeprefix('Value error, ')}. "
+            f"The setting {name!r} cannot be used: {said}. "
             f"It comes from a flag, MIEN_{name.upper()} or {_file().name}.",
             details={"setting": name},
         ) from None

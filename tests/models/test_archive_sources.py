@@ -45,7 +45,7 @@ def test_an_archive_is_fetched_once_for_all_its_members(kit, settings, tmp_path,
 
 def test_another_archive_than_the_card_pins(kit, settings, published):
     published.file.write_bytes(kit.wheel_of({kit.MEMBER: published.data, "extra": b"x"}))
-    with pytest.raises(ChecksumMismatch, match=r"tinyface-1\.0.*deleted"):
+    with pytest.raises(ChecksumMismatch, match=r"tinyface-1\.0.*not kept"):
         kit.store_with(settings, published.card).path(published.card)
     assert not list((settings.cache_dir / "tmp").iterdir())
 

@@ -145,9 +145,9 @@ def test_what_was_measured():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("accuracy", "acuracy", "no figure 'acuracy': did you mean accuracy"),
-        ("tar_1e-3", "tar_at_fmr_1e-3", r"measured\[0\].*did you mean tar_1e-3"),
-        ("tar_1e-3", "zzz", "there is: recall, precision"),
+        ("accuracy", "acuracy", "no figure 'acuracy'. Did you mean accuracy"),
+        ("tar_1e-3", "tar_at_fmr_1e-3", r"measured\[0\].*Did you mean tar_1e-3"),
+        ("tar_1e-3", "zzz", "There are: recall, precision"),
         ("accuracy", "recall", "recall is no figure of the protocol pairs"),
         ("0.9", "1.01", "accuracy cannot be 1.01"),
         ("12.5", "nan", "cpu_ms cannot be nan"),

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument
+from mien.errors import InvalidArgument, no_such
 
 __all__ = ["MODES", "Normalisation", "check_mode", "normalise"]
 
@@ -31,7 +31,7 @@ def check_mode(mode: str) -> None:
         InvalidArgument: no mode of that name; the message names those there are.
     """
     if mode not in MODES:
-        raise InvalidArgument(f"No normalisation {mode!r}; there are: {', '.join(MODES)}.")
+        raise InvalidArgument(no_such("normalisation", mode, MODES))
 
 
 def normalise(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument
+from mien.errors import InvalidArgument, no_such
 
 __all__ = ["template"]
 
@@ -52,5 +52,4 @@ def template(name: str) -> NDArray[np.float32]:
     try:
         return np.array(_TEMPLATES[name], np.float32)
     except KeyError:
-        known = ", ".join(sorted(_TEMPLATES))
-        raise InvalidArgument(f"No landmark template {name!r}; there are: {known}.") from None
+        raise InvalidArgument(no_such("landmark template", name, sorted(_TEMPLATES))) from None

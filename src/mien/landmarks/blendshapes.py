@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument
+from mien.errors import InvalidArgument, no_such
 from mien.landmarks.mediapipe478 import FaceMesh
 from mien.models import ModelCard, ModelStore, Session
 
@@ -65,7 +65,7 @@ class Movements:
             InvalidArgument: no movement of that name.
         """
         if name not in MOVEMENTS:
-            raise InvalidArgument(f"{name!r} is no movement; there are: {', '.join(MOVEMENTS)}.")
+            raise InvalidArgument(no_such("movement", name, MOVEMENTS))
         return self.score[:, MOVEMENTS.index(name)]
 
     @property

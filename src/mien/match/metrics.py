@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, UnknownMetric
+from mien.errors import InvalidArgument, UnknownMetric, no_such
 
 __all__ = ["METRICS", "distance", "paired_distance", "paired_similarity", "similarity"]
 
@@ -122,7 +122,7 @@ def _paired(a: NDArray[Any], b: NDArray[Any], metric: str, *, of_similarity: boo
 
 def _checked(a: NDArray[Any], b: NDArray[Any], metric: str) -> tuple[NDArray[Any], NDArray[Any]]:
     if metric not in METRICS:
-        raise UnknownMetric(f"There is no metric {metric!r}: choose one of {', '.join(METRICS)}.")
+        raise UnknownMetric(no_such("metric", metric, METRICS))
     a, b = np.asarray(a), np.asarray(b)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise InvalidArgument(f"Templates must be (n, d) and (m, d), not {a.shape} and {b.shape}.")

@@ -80,7 +80,7 @@ def check(file: Path, sha256: str, *, what: str) -> None:
     if found != sha256:
         file.unlink()
         raise ChecksumMismatch(
-            f"{what} is not the file that its card pins; it has been deleted. The publisher, a "
+            f"{what} is not the file that its card pins; it was not kept. The publisher, a "
             "mirror or something on the way has changed it: try again, or use another source.",
             details={"expected": sha256, "found": found},
         )

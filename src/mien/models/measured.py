@@ -6,14 +6,13 @@ is spelled another way is an error. ``docs/reference/models.md`` lists them.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from mien.errors import UnknownMetric
+from mien.errors import UnknownMetric, no_such
 
 __all__ = ["DATA_SETS", "FIGURES", "Figure", "Measured", "Protocol", "Unit", "spelled"]
 
@@ -152,6 +151,4 @@ def _figure(name: str) -> Figure:
     """
     if name in FIGURES:
         return FIGURES[name]
-    close = difflib.get_close_matches(name, FIGURES, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there is: {', '.join(FIGURES)}."
-    raise UnknownMetric(f"There is no figure {name!r}: {hint}", details={"metric": name})
+    raise UnknownMetric(no_such("figure", name, FIGURES), details={"metric": name})

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from mien.errors import UnknownModel
+from mien.errors import ModelUnavailable, UnknownModel, no_such
 
 __all__ = ["loader", "loaders"]
 
@@ -30,10 +30,17 @@ def loader(group: str, name: str) -> Any:  # noqa: ANN401  # detectors and embed
 
     Raises:
         UnknownModel: nothing of that name is registered.
+        ModelUnavailable: the code that is registered cannot be imported.
     """
     known = loaders(group)
     if name not in known:
-        raise UnknownModel(
-            f"No code is registered for {name!r} in {group}; there is: {', '.join(known)}."
-        )
-    return known[name].load()
+        raise UnknownModel(no_such(f"code in {group} for the model", name, known))
+    try:
+        return known[name].load()
+    except (ImportError, AttributeError) as error:
+        package = known[name].dist
+        raise ModelUnavailable(
+            f"The code of {name} cannot be imported ({type(error).__name__}: {error}): install "
+            f"{package.name if package else 'its package'} anew, with what it needs.",
+            details={"model": name},
+        ) from error

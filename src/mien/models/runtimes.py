@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 from pathlib import Path
+from typing import get_args
 
-from mien.errors import ModelUnavailable, RuntimeUnavailable
+from mien.config import Precision, Runtime
+from mien.errors import InvalidArgument, ModelUnavailable, RuntimeUnavailable, no_such
 from mien.models.cache import Cache
 from mien.models.card import ModelCard
 from mien.models.child import measure_in_child, open_candidate
@@ -83,8 +85,15 @@ class Runtimes:
         """The ways to run a net that the card admits and the request allows, default first.
 
         Raises:
+            InvalidArgument: no runtime or precision of that name.
             RuntimeUnavailable: none: no runtime is installed, or none has the precision.
         """
+        for kind, name, known in (
+            ("runtime", runtime, get_args(Runtime)),
+            ("precision", precision, get_args(Precision)),
+        ):
+            if name not in known:
+                raise InvalidArgument(no_such(kind, name, known))
         found = []
         if runtime in ("auto", "openvino") and importlib.util.find_spec("openvino") is not None:
             found += [Candidate("openvino", p) for p in ("float32", "bf16") if p in card.precisions]

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 
 from mien.errors import RuntimeUnavailable
-from mien.models.session import Array
+from mien.models.session import Array, check_inputs
 
 __all__ = ["OnnxRuntimeSession"]
 
@@ -51,12 +51,23 @@ class OnnxRuntimeSession:
                 f"ONNX Runtime cannot run {path.name} ({type(error).__name__})."
             ) from error
         self.precision = "float32"
-        self.input_names = tuple(node.name for node in self._session.get_inputs())
+        self._shapes = {
+            node.name: [side if isinstance(side, int) else None for side in node.shape]
+            for node in self._session.get_inputs()
+        }
+        self.input_names = tuple(self._shapes)
         self.output_names = tuple(node.name for node in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, as float32 arrays that the caller owns."""
-        results = self._session.run(self.output_names, dict(inputs))
+        check_inputs(self._shapes, inputs)
+        try:
+            results = self._session.run(self.output_names, dict(inputs))
+        except Exception as error:  # its exceptions share no base but Exception
+            raise RuntimeUnavailable(
+                f"ONNX Runtime cannot compute these inputs ({type(error).__name__}): use others, "
+                "or another runtime (MIEN_RUNTIME)."
+            ) from error
         return {
             name: np.asarray(value, np.float32)
             for name, value in zip(self.output_names, results, strict=True)

@@ -22,7 +22,7 @@ import numpy as np
 from mien.errors import ModelUnavailable, RuntimeUnavailable
 from mien.models.cache import Cache
 from mien.models.machine import cpu_facts, version_of
-from mien.models.session import Array
+from mien.models.session import Array, check_inputs
 
 __all__ = ["OpenVino", "OpenVinoSession"]
 
@@ -131,20 +131,36 @@ class OpenVinoSession:
         self._compiled = compiled
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.precision = precision
-        self.input_names = tuple(port.get_any_name() for port in compiled.inputs)
+        self._shapes = {port.get_any_name(): _sides(port) for port in compiled.inputs}
+        self.input_names = tuple(self._shapes)
         self.output_names = tuple(port.get_any_name() for port in compiled.outputs)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, as float32 arrays that the caller owns."""
+        check_inputs(self._shapes, inputs)
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+            try:
+                results = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+            except Exception as error:  # OpenVINO raises RuntimeError and its own
+                raise RuntimeUnavailable(
+                    f"OpenVINO cannot compute these inputs ({type(error).__name__}): use others, "
+                    "or another runtime (MIEN_RUNTIME)."
+                ) from error
             return {
                 name: np.array(results[port], np.float32)
                 for name, port in zip(self.output_names, self._compiled.outputs, strict=True)
             }
         finally:
             self._idle.put(request)
+
+
+def _sides(port: Any) -> list[int | None] | None:  # noqa: ANN401
+    """Shape of an input: None for a side that is free, or where all of it is."""
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return None
+    return [None if side.is_dynamic else side.get_length() for side in shape]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.metadata
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from mien.errors import (
     ModelUnavailable,
     RuntimeUnavailable,
     UnknownModel,
+    near,
 )
 from mien.models.bundle import read_bundle, write_bundle
 from mien.models.cache import Cache
@@ -88,11 +88,19 @@ class ModelStore:
         if found:
             keys = " or ".join(card.key for card in found)
             raise UnknownModel(f"There are several models called {name!r}: say {keys}.")
-        known = [card.name for card in self.cards(task)] + [card.key for card in self.cards(task)]
-        close = difflib.get_close_matches(name, known, n=3)
-        hint = f"Did you mean {' or '.join(close)}?" if close else "See mien models list."
+        raise self._unknown(name, task)
+
+    def _unknown(self, name: str, task: Task | None) -> UnknownModel:
         kind = f" to {task}" if task else ""
-        raise UnknownModel(f"There is no model {name!r}{kind}. {hint}")
+        message = f"There is no model {name!r:.80}{kind}."
+        elsewhere = [card.key for card in self.cards() if name in (card.name, card.key)]
+        known = [text for card in self.cards(task) for text in (card.name, card.key)]
+        if elsewhere:
+            message += f" There is {' and '.join(elsewhere)}."
+        if close := near(name, known):
+            message += f" Did you mean {' or '.join(close)}?"
+        listing = f"mien models list --task {task}" if task else "mien models list"
+        return UnknownModel(f"{message} See {listing}.", details={"model": str(name)[:80]})
 
     def with_needs(self, cards: Iterable[ModelCard]) -> list[ModelCard]:
         """``cards`` and those whose nets they need besides their own, each once.

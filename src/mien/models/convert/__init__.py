@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mien.errors import ConversionError
+from mien.errors import ConversionError, no_such
 
 __all__ = ["CONVERTERS", "Converter", "converter"]
 
@@ -87,7 +87,4 @@ def converter(name: str) -> Converter:
     try:
         return CONVERTERS[name]
     except KeyError:
-        known = ", ".join(sorted(CONVERTERS))
-        raise ConversionError(
-            f"There is no converter {name!r}; this version has {known}."
-        ) from None
+        raise ConversionError(no_such("converter", name, sorted(CONVERTERS))) from None
