@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from mien.analysis import Age, Emotion, Gender, Presence
+from mien.analysis import Age, Emotion, Eyes, Gender, Occlusion, Presence
 from mien.engine import Engine
 from mien.errors import ImageNotFound, InvalidArgument
 from mien.evaluate import attributes
-from mien.evaluate.attribute_lists import read_attributes
+from mien.evaluate.attribute_lists import YES_OR_NO, read_attributes
 from mien.testing import MockDetector, MockEmbedder
 
 
@@ -84,6 +84,37 @@ def test_without_groups_accuracy_is_by_label(engine, table, photos):
     assert set(report.measures) == {"gender"}
 
 
+def test_columns_that_are_answered_by_yes_or_no(table, photos):
+    yes, no = Presence(True, 0.9), Presence(False, 0.3)
+    said = [
+        Fixed("eyes", Eyes(yes, Presence(False, 0.2)), Eyes(no, no)),
+        Fixed("mouth", no, yes),
+        Fixed("smile", yes, no),
+        Fixed("glasses", yes, yes),
+        Fixed("occlusion", Occlusion(yes, no, no), Occlusion(no, no, yes)),
+    ]
+    rows = [
+        ["path", *YES_OR_NO],
+        ["p0_a.png", "N95", "yes", "open", "closed", "yes", "yes", "no", "no"],
+        ["p0_b.png", "no-mask", "no", "closed", "closed", "no", "no", "", "no"],
+    ]
+    made = Engine(
+        detector=MockDetector(),
+        embedder=MockEmbedder(),
+        attributes=[*said, Fixed("mask", yes, no)],
+    )
+    with made as engine:
+        measures = attributes(engine, table(rows), photos).measures
+    assert list(measures) == list(YES_OR_NO)
+    right = {"accuracy": 1.0, "auc": 1.0, "tpr": 1.0, "fpr": 0.0}
+    for column in ("mask", "eyes", "smile", "eyes_covered"):
+        assert measures[column] == {"n": 2, **right}, column
+    assert measures["mouth"] == {**measures["mouth"], "accuracy": 0.5, "auc": None, "fpr": 0.5}
+    assert measures["glasses"]["accuracy"] == 0.5
+    assert measures["mouth_covered"]["n"] == 1
+    assert measures["forehead_covered"]["fpr"] == 0.5
+
+
 def test_only_masked_faces_have_no_auc(engine, table, photos):
     report = attributes(engine, table([["path", "mask"], ["p0_a.png", "N95"]]), photos)
     assert report.measures["mask"]["auc"] is None
@@ -100,6 +131,8 @@ def test_only_masked_faces_have_no_auc(engine, table, photos):
         ([["path", "age"], ["a.png", "nan"]], "age cannot be 'nan'"),
         ([["path", "emotion"], ["a.png", "bored"]], "emotion cannot be 'bored'"),
         ([["path", "mask"], ["a.png", "x"], ["a.png", "x"]], "listed twice"),
+        ([["path", "eyes"], ["a.png", "yes"]], "eyes cannot be 'yes'"),
+        ([["path", "smile"], ["a.png", "open"]], "smile cannot be 'open'"),
     ],
 )
 def test_lists_that_cannot_be_used(table, rows, message):

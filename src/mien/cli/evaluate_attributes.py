@@ -19,7 +19,8 @@ __all__ = ["attributes"]
     type=click.Path(path_type=Path),
     required=True,
     metavar="CSV",
-    help="Column path, any of age,gender,emotion,mask, and optionally group.",
+    help="Column path, any of age, gender, emotion, mask, glasses, eyes, mouth, smile, "
+    "eyes_covered, mouth_covered, forehead_covered, and optionally group.",
 )
 @click.option(
     "--root",
@@ -30,7 +31,7 @@ __all__ = ["attributes"]
 )
 @shared_options(detector=True)
 def attributes(run: Run, list_csv: Path, root: Path) -> None:
-    """Measure how well age, gender, emotion and mask agree with labels."""
+    """Measure how well attributes agree with labels."""
     from mien.evaluate import attributes as measure
 
     report = measure(run.engine, list_csv, root, progress=photo_progress())

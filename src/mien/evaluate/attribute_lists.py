@@ -11,11 +11,43 @@ from mien.analysis import EmotionName
 from mien.errors import InvalidArgument
 from mien.evaluate.lists import at_line, read_rows
 
-__all__ = ["LABELS", "AttributeList", "read_attributes"]
+__all__ = ["LABELS", "YES_OR_NO", "AttributeList", "YesOrNo", "read_attributes"]
 
-LABELS = ("age", "gender", "emotion", "mask")
+
+@dataclass(frozen=True, slots=True)
+class YesOrNo:
+    """A column whose labels say whether something is so.
+
+    Attributes:
+        action: the attribute that answers it.
+        yes, no: the labels; ``yes`` empty: any other word than ``no``.
+        parts: where the attribute's answer has parts, those whose mean score counts.
+    """
+
+    action: str
+    yes: str
+    no: str
+    parts: tuple[str, ...] = ()
+
+    def is_label(self, text: str) -> bool:
+        """Whether ``text`` can stand in the column."""
+        return text == self.no or (not self.yes or text == self.yes)
+
+
+YES_OR_NO: Mapping[str, YesOrNo] = {
+    "mask": YesOrNo("mask", "", "no-mask"),
+    "glasses": YesOrNo("glasses", "yes", "no"),
+    "eyes": YesOrNo("eyes", "open", "closed", ("left", "right")),
+    "mouth": YesOrNo("mouth", "open", "closed"),
+    "smile": YesOrNo("smile", "yes", "no"),
+    "eyes_covered": YesOrNo("occlusion", "yes", "no", ("eyes",)),
+    "mouth_covered": YesOrNo("occlusion", "yes", "no", ("mouth",)),
+    "forehead_covered": YesOrNo("occlusion", "yes", "no", ("forehead",)),
+}
+"""Columns that are answered by yes or no."""
+
+LABELS = ("age", "gender", "emotion", *YES_OR_NO)
 EMOTIONS = typing.get_args(EmotionName)
-NO_MASK = "no-mask"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,10 +69,10 @@ class AttributeList:
 
 
 def read_attributes(file: str | Path) -> AttributeList:
-    """Read a CSV with the column ``path``, any of ``age,gender,emotion,mask``, and ``group``.
+    """Read a CSV with the column ``path``, any of :data:`LABELS`, and ``group``.
 
-    ``age`` is a number of years, ``gender`` M or F, ``emotion`` one of the seven, ``mask``
-    ``no-mask`` or any other word for a mask. An empty cell is a label that is not known.
+    ``age`` is a number of years, ``gender`` M or F, ``emotion`` one of the seven, the others as
+    :data:`YES_OR_NO` says. An empty cell is a label that is not known.
 
     Raises:
         InvalidArgument: no such file, no column of labels, a label that cannot be, or a photo
@@ -68,6 +100,8 @@ def read_attributes(file: str | Path) -> AttributeList:
 
 
 def _possible(name: str, label: str) -> bool:
+    if name in YES_OR_NO:
+        return YES_OR_NO[name].is_label(label)
     if name == "gender":
         return label in ("M", "F")
     if name == "emotion":

@@ -1,4 +1,4 @@
-"""The attribute protocol: do age, gender, emotion and mask agree with a list's labels?"""
+"""The attribute protocol: do the attributes agree with a list's labels?"""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from mien.analysis import Age, Emotion, FaceAnalysis, Gender, Presence
+from mien.analysis import Age, Emotion, FaceAnalysis, Gender
 from mien.engine import Engine
 from mien.errors import ImageError
 from mien.evaluate import verification
-from mien.evaluate.attribute_lists import NO_MASK, AttributeList, read_attributes
+from mien.evaluate.attribute_lists import YES_OR_NO, AttributeList, YesOrNo, read_attributes
 from mien.evaluate.lists import check_files
 from mien.evaluate.templates import BATCH, subject
 from mien.models.progress import Progress, silent
@@ -68,7 +68,8 @@ def attributes(
 
     Args:
         engine: detects and analyses.
-        list_csv: column ``path`` and any of ``age,gender,emotion,mask``; optionally ``group``.
+        list_csv: column ``path``, any of :data:`mien.evaluate.attribute_lists.LABELS`, and
+            optionally ``group``.
         root: the folder that the list's paths are relative to.
         progress: told how many photos are done.
 
@@ -83,7 +84,8 @@ def attributes(
     """
     listed = read_attributes(list_csv)
     paths = check_files(listed.names, root)
-    actions = tuple(listed.labels)
+    columns = tuple(listed.labels)
+    actions = tuple(dict.fromkeys(_action(column) for column in columns))
     for action in actions:
         engine.attribute(action)
     _ = engine.detector
@@ -96,7 +98,7 @@ def attributes(
     return AttributesReport(
         images=len(paths),
         undetected=tuple(n for n, one in zip(listed.names, found, strict=True) if one is None),
-        measures={action: _measure(action, listed, found) for action in actions},
+        measures={column: _measure(column, listed, found) for column in columns},
         ms_per_image_cpu=1000 * spent / len(paths),
         detector=engine.detector.name,
     )
@@ -115,16 +117,21 @@ def _subject(engine: Engine, actions: tuple[str, ...], path: Path) -> FaceAnalys
         return None
 
 
-def _measure(action: str, listed: AttributeList, found: Found) -> Measures:
-    """The figures of one attribute over the photos whose label is known."""
-    known = [i for i, label in enumerate(listed.labels[action]) if label]
-    labels = [listed.labels[action][i] for i in known]
+def _action(column: str) -> str:
+    """The attribute that answers a column."""
+    return YES_OR_NO[column].action if column in YES_OR_NO else column
+
+
+def _measure(column: str, listed: AttributeList, found: Found) -> Measures:
+    """The figures of one column over the photos whose label is known."""
+    known = [i for i, label in enumerate(listed.labels[column]) if label]
+    labels = [listed.labels[column][i] for i in known]
     answers = [found[i] for i in known]
-    if action == "age":
+    if column == "age":
         return _age(labels, answers)
-    if action == "mask":
-        return _mask(labels, answers)
-    said = [None if one is None else _said(one[action]) for one in answers]
+    if column in YES_OR_NO:
+        return _yes_or_no(labels, answers, YES_OR_NO[column])
+    said = [None if one is None else _said(one[column]) for one in answers]
     groups = [listed.group[i] for i in known]
     return _accuracy(labels, said, groups if any(groups) else labels)
 
@@ -157,22 +164,28 @@ def _age(labels: Sequence[str], answers: Found) -> Measures:
     return {"n": len(rows), "mae": _rounded(_mean(error)), "in_range": _rounded(_mean(inside))}
 
 
-def _mask(labels: Sequence[str], answers: Found) -> Measures:
-    """Accuracy at 0.5, AUC, and the rates of masks found and of faces wrongly said to wear one."""
-    masked = np.array([label != NO_MASK for label in labels], np.bool_)
+def _yes_or_no(labels: Sequence[str], answers: Found, column: YesOrNo) -> Measures:
+    """Accuracy at 0.5, AUC, and the rates of those that it is so of, and not so, called so."""
+    so = np.array([label != column.no for label in labels], np.bool_)
     there = np.array([one is not None for one in answers], np.bool_)
-    values: list[Presence | None] = [None if one is None else one["mask"] for one in answers]
-    score = np.array([np.nan if one is None else one.score for one in values])
-    said = np.array([one is not None and one.value for one in values], np.bool_)
-    positive, negative = score[masked & there], score[~masked & there]
+    score = np.array([np.nan if one is None else _score(one, column) for one in answers])
+    said = np.array([one is not None and _score(one, column) >= 0.5 for one in answers], np.bool_)
+    positive, negative = score[so & there], score[~so & there]
     both = len(positive) and len(negative)
     return {
         "n": len(labels),
-        "accuracy": _rounded(_mean((said == masked) & there)),
+        "accuracy": _rounded(_mean((said == so) & there)),
         "auc": _rounded(verification.auc(positive, negative)) if both else None,
-        "tpr": _rounded(_mean(said[masked])),
-        "fpr": _rounded(_mean(said[~masked])),
+        "tpr": _rounded(_mean(said[so])),
+        "fpr": _rounded(_mean(said[~so])),
     }
+
+
+def _score(one: FaceAnalysis, column: YesOrNo) -> float:
+    answer = one[column.action]
+    if not column.parts:
+        return float(answer.score)
+    return _mean([float(getattr(answer, part).score) for part in column.parts])
 
 
 def _mean(values: Any) -> float:  # noqa: ANN401  # bool or float array
