@@ -50,6 +50,11 @@ them, and what this project measured. How weights are fetched, checked and run:
 [evaluation](reference/evaluation.md). `mien models show NAME` has the whole card, and where a
 model runs on your machine.
 
+`cpu_ms` was measured once for each model, on one of two shared cores of an Intel Xeon with AVX-512
+that other work kept busy: it says which model is dearer, not what it costs on your machine. In the
+tables of pairs it is the whole way from the file to the embedding, the default detector's work in
+it; in those of detectors, detection in a decoded photo.
+
 Models without figures were not measured. Of those that come from an address only, the weights were
 not at hand: their loading was compared with another implementation on random weights. For some
 others no labelled set was at hand.
