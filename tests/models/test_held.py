@@ -89,6 +89,14 @@ def test_a_net_in_use_is_not_closed():
     assert open_ones(a, b, c, d) == ["c", "d"]
 
 
+def test_a_net_that_was_just_asked_for_is_not_closed():
+    machine = Machine(budget_mb=10)
+    a, b = machine.open("a", opens=10), machine.open("b", opens=10)
+    machine.rest()
+    assert machine.open("a") is a
+    assert open_ones(a, b) == ["a"]
+
+
 def test_no_budget():
     machine = Machine(budget_mb=0)
     sessions = [machine.open(str(i), opens=1000) for i in range(5)]

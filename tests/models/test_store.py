@@ -6,6 +6,8 @@ import dataclasses
 import errno
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +203,29 @@ def test_the_memory_setting(kit, settings, published, limit_mb, each, left):
     store._nets._clock = lambda: float("inf")  # long after both were used
     store.open(cards[1], runtime="onnxruntime")
     assert len(store.holding()) == left
+
+
+def test_a_run_and_an_opening_of_one_net_at_once(kit, settings, published, monkeypatch):
+    """Neither waits for the other while it holds what the other needs."""
+    store = kit.store_with(settings, published.card)
+    session = store.open(published.card, runtime="onnxruntime")
+    inputs = {"input": np.ones((1, 3, 8, 8), np.float32)}
+    expected = session.run(inputs)["mean"]
+    store.release()
+    opening, go, path = threading.Event(), threading.Event(), store.path
+
+    def slow_path(card):
+        opening.set()
+        assert go.wait(20)
+        return path(card)
+
+    monkeypatch.setattr(store, "path", slow_path)
+    with ThreadPoolExecutor(2) as pool:
+        run = pool.submit(session.run, inputs)
+        assert opening.wait(20)
+        opened = pool.submit(store.open, published.card, runtime="onnxruntime")
+        with pytest.raises(TimeoutError):
+            opened.result(0.2)  # it waits for the other's opening, and nothing more
+        go.set()
+        np.testing.assert_array_equal(run.result(20)["mean"], expected)
+        assert opened.result(20) is session

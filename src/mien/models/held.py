@@ -50,7 +50,6 @@ class HeldSession:
         self._file_bytes = file_bytes
         self._opener = opener
         self._nets = nets
-        self._lock = threading.Lock()
         self._session: Session | None = None
         session = self.open()
         self.runtime, self.precision = session.runtime, session.precision
@@ -58,7 +57,7 @@ class HeldSession:
 
     def open(self) -> Session:
         """The session itself, opened if it is closed."""
-        with self._lock:
+        with self._nets.opening:
             session = self._session
             if session is None:
                 self.size = 0
@@ -92,6 +91,9 @@ class HeldNets:
             have not been used for longest are closed, but none in use (:data:`REST_S`).
         resident: memory of the process in bytes; 0 where it is not known.
         clock: seconds.
+
+    Attributes:
+        opening: held while a net is opened. Whoever opens one holds no lock that opening takes.
     """
 
     def __init__(
@@ -106,10 +108,11 @@ class HeldNets:
         self._clock = clock
         self._sessions: dict[Hashable, HeldSession] = {}
         self._lock = threading.Lock()
+        self.opening = threading.RLock()
         self._counted = 0  # the most resident memory that has been counted as somebody's
 
     def session(self, key: Hashable, model: str, *, file_bytes: int, opener: Opener) -> HeldSession:
-        """The open session for ``key``, opened if need be. One caller at a time.
+        """The open session for ``key``, opened if need be.
 
         Args:
             key: what it is opened with.
@@ -117,13 +120,15 @@ class HeldNets:
             file_bytes: what it holds at least.
             opener: opens the net.
         """
-        held = self._sessions.get(key)
-        if held is None:
-            held = HeldSession(model, opener, self, file_bytes=file_bytes)
-            with self._lock:
-                self._sessions[key] = held
-        else:
-            held.open()
+        with self.opening:
+            held = self._sessions.get(key)
+            if held is None:
+                held = HeldSession(model, opener, self, file_bytes=file_bytes)
+                with self._lock:
+                    self._sessions[key] = held
+            else:
+                held.open()
+            held.used = self._clock()
         self._keep_budget()
         return held
 

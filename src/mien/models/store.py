@@ -231,10 +231,9 @@ class ModelStore:
             streams=streams,
         )
         size = sum(source.size or 0 for source in card.sources[:1])
-        with self._lock:
-            return self._nets.session(
-                key, card.key, file_bytes=size, opener=partial(self._open_sound, card, opener)
-            )
+        return self._nets.session(
+            key, card.key, file_bytes=size, opener=partial(self._open_sound, card, opener)
+        )
 
     def release(self, card: ModelCard | None = None) -> int:
         """Close the nets of ``card``, or all, and give their memory back; how many were open.
@@ -261,17 +260,16 @@ class ModelStore:
 
     def _open_sound(self, card: ModelCard, opener: Callable[[Path], Session]) -> Session:
         """Open the net; where its file in the cache turns out to be damaged, once more, anew."""
-        with self._lock:
-            try:
-                return opener(self.path(card))
-            except RuntimeUnavailable:
-                try:
-                    (found,) = self.inspect([card])
-                except ModelError:  # a cache that can only be read: it cannot be put right
-                    found = None
-                if found is None or found.state == "ok":
-                    raise
+        try:
             return opener(self.path(card))
+        except RuntimeUnavailable:
+            try:
+                (found,) = self.inspect([card])
+            except ModelError:  # a cache that can only be read: it cannot be put right
+                found = None
+            if found is None or found.state == "ok":
+                raise
+        return opener(self.path(card))
 
     def ways(self, card: ModelCard) -> list[Candidate]:
         """How the net can be run with these settings, default first; empty: not at all here."""
