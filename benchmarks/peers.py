@@ -9,7 +9,12 @@ from pathlib import Path
 
 from report import BUILD
 
-__all__ = ["deepface_python", "face_recognition_python", "onnx_recognisers_python"]
+__all__ = [
+    "deepface_dlib_python",
+    "deepface_python",
+    "face_recognition_python",
+    "onnx_recognisers_python",
+]
 
 # dlib-bin is dlib without a compiler; face_recognition itself asks for the source package.
 FACE_RECOGNITION = (
@@ -22,6 +27,8 @@ FACE_RECOGNITION = (
 )
 # What DeepFace 0.0.103 imports and does not ask for: Werkzeug, and Keras 2 beside TensorFlow.
 DEEPFACE = ("deepface==0.0.103", "tensorflow==2.21.0", "tf-keras==2.21.0", "werkzeug")
+# The same without TensorFlow, with dlib: what its Dlib model and ONNX Runtime need.
+DEEPFACE_DLIB = ("deepface==0.0.103", "onnxruntime", "dlib-bin==20.0.1.post1", "werkzeug")
 # What the recognition models of UniFace and InsightFace import, without what the rest of them does.
 ONNX_RECOGNISERS = (
     "numpy",
@@ -42,6 +49,11 @@ def face_recognition_python() -> str:
 def deepface_python() -> str:
     """The Python of an environment with DeepFace 0.0.103 on TensorFlow; made on first use."""
     return _python("deepface", DEEPFACE, [])
+
+
+def deepface_dlib_python() -> str:
+    """The Python of an environment with DeepFace 0.0.103 on ONNX Runtime, with dlib."""
+    return _python("deepface_dlib", DEEPFACE_DLIB, [])
 
 
 def onnx_recognisers_python() -> str:

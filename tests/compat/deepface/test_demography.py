@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mien.analysis.appearance import Race, RaceName
 from mien.compat import deepface as DeepFace  # noqa: N812
 from mien.compat.deepface import demography
 from mien.testing import drawn_face, drawn_photo
@@ -68,17 +70,18 @@ def test_race_is_not_answered_unasked() -> None:
     assert "race" not in DeepFace.analyze(bgr(1))[0]
 
 
-def test_fairfaces_classes_become_deepfaces() -> None:
+def test_fairfaces_groups_become_deepfaces() -> None:
     scores = {
-        "White": 0.1,
-        "Black": 0.05,
-        "Indian": 0.05,
-        "East Asian": 0.3,
-        "Southeast Asian": 0.2,
-        "Middle Eastern": 0.1,
-        "Latino_Hispanic": 0.2,
+        "white": 0.1,
+        "black": 0.05,
+        "indian": 0.05,
+        "east_asian": 0.3,
+        "southeast_asian": 0.2,
+        "middle_eastern": 0.1,
+        "latino_hispanic": 0.2,
     }
-    told = demography.told("race", SimpleNamespace(value="East Asian", scores=scores))
+    assert set(scores) == set(get_args(RaceName))
+    told = demography.told("race", Race("east_asian", scores))  # type: ignore[arg-type]
     assert told["dominant_race"] == "asian"
     assert told["race"] == pytest.approx(
         {

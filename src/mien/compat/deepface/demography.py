@@ -25,14 +25,8 @@ __all__ = ["ACTIONS", "analyze", "told"]
 ACTIONS = ("emotion", "age", "gender", "race")
 """What DeepFace can be asked for. ``race`` is not among the defaults here."""
 
-# FairFace's classes in DeepFace's words; its two kinds of Asian are one there.
-_RACES = {
-    "east asian": "asian",
-    "southeast asian": "asian",
-    "latino": "latino hispanic",
-    "hispanic": "latino hispanic",
-    "latino or hispanic": "latino hispanic",
-}
+# FairFace's two kinds of Asian are one in DeepFace's words.
+_RACES = {"east asian": "asian", "southeast asian": "asian"}
 RACES = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
 
 

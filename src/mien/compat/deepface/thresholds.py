@@ -38,6 +38,11 @@ DEEPFACE: dict[str, dict[str, float]] = {
 }
 """DeepFace's thresholds: ``deepface/config/threshold.py`` of 0.0.103."""
 
+# Raw embeddings of a model differ in length, so "euclidean" does not follow from the cosine. At
+# these lengths its threshold passes one impostor in a thousand: all pairs of the 1,583 photos of
+# LFW's folds 1 and 2 (benchmarks/deepface_rates.py).
+_LENGTHS = {"sface": 11.05, "dlib": 1.428, "mobilefacenet": 62.16, "faceres": 14.49}
+
 # Without a calibration the confidence is a map of the distance alone: 50 at the threshold, 99 at
 # distance 0, continuous and falling everywhere. It is no probability.
 _STEEPNESS = math.log(99)
@@ -70,8 +75,7 @@ def default_threshold(
     calibration = None if deepface else backend.calibration
     if calibration is not None:
         own = 1 - calibration.threshold(DEFAULT_FMR).similarity
-        norm = calibration.facts.norm_reference
-        return round(converted(own, backend.metric, distance_metric, norm), 6)
+        return round(converted(own, backend.metric, distance_metric, _length(backend)), 6)
     theirs = {card: name for name, card in RECOGNISERS.items()}.get(backend.recogniser)
     return None if theirs is None else float(DEEPFACE[theirs][distance_metric])
 
@@ -100,8 +104,7 @@ class Decision:
         metric = self.metric
         calibration = None if self.deepface else self.backend.calibration
         if calibration is not None and isinstance(metric, str):
-            norm = calibration.facts.norm_reference
-            own = converted(distance, metric, self.backend.metric, norm)
+            own = converted(distance, metric, self.backend.metric, _length(self.backend))
             unknown = float("nan")  # the norms: the answer follows from the distance alone
             return round(100 * float(calibration.confidence(1 - own, unknown, unknown)), 2)
         default = default_threshold(self.backend, metric, deepface=self.deepface)
@@ -131,6 +134,13 @@ def decide(
             else "Threshold must be specified when using custom distance metrics"
         )
     return Decision(_number(threshold), metric, deepface, backend)
+
+
+def _length(backend: Backend) -> float:
+    """The length of raw embeddings that euclidean distances are converted at."""
+    calibration = backend.calibration
+    reference = 1.0 if calibration is None else calibration.facts.norm_reference
+    return _LENGTHS.get(backend.recogniser, reference)
 
 
 def _number(threshold: object) -> float:
