@@ -27,7 +27,9 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
-    │   └── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── KeyMissing               key_missing             the master key is not at hand
+    │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this
@@ -62,6 +64,8 @@ __all__ = [
     "ImageTooLarge",
     "ImageTooSmall",
     "InvalidArgument",
+    "KeyMismatch",
+    "KeyMissing",
     "LicenceNotAccepted",
     "LimitExceeded",
     "MienError",
@@ -248,6 +252,18 @@ class GalleryUnavailable(GalleryError):
     """The database is locked, read-only, full, damaged, or made by a newer Mien."""
 
     code = "gallery_unavailable"
+
+
+class KeyMissing(GalleryError):
+    """The master key that the gallery is protected by is not at hand."""
+
+    code = "key_missing"
+
+
+class KeyMismatch(GalleryError):
+    """A key does not open what is stored: another key, or bytes that were changed."""
+
+    code = "key_mismatch"
 
 
 class ServiceError(MienError):
