@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mien.cli.evaluate_attributes import attributes
+from mien.cli.evaluate_clusters import clusters
 from mien.cli.evaluate_detection import detection
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.progress import photo_progress
@@ -47,6 +48,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(attributes)
+evaluate.add_command(clusters)
 evaluate.add_command(detection)
 
 

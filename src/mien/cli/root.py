@@ -5,7 +5,18 @@ from __future__ import annotations
 import click
 
 import mien
-from mien.cli import access, compare, doctor, enroll, evaluate, gallery, identify, models, photos
+from mien.cli import (
+    access,
+    albums,
+    compare,
+    doctor,
+    enroll,
+    evaluate,
+    gallery,
+    identify,
+    models,
+    photos,
+)
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
 
@@ -33,6 +44,8 @@ for command in (
     enroll.enroll,
     identify.identify,
     identify.verify,
+    albums.cluster,
+    albums.find,
     gallery.gallery,
     models.models,
     access.apps,

@@ -2,7 +2,7 @@
 
 ``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration, ``attributes``
 compares age, gender, emotion and mask with labels;
-``detection`` counts the faces that are found;
+``detection`` counts the faces that are found; ``clusters`` sorts photos by person;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
@@ -10,6 +10,7 @@ from mien.evaluate.attributes import AttributesReport, attributes
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
 from mien.evaluate.card_table import check_card, write_calibration
+from mien.evaluate.clusters import ClustersReport, clusters
 from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.files import check_target
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
@@ -20,6 +21,7 @@ __all__ = [
     "AttributesReport",
     "CalibrationOptions",
     "CalibrationReport",
+    "ClustersReport",
     "DetectionReport",
     "PairsReport",
     "Score",
@@ -28,6 +30,7 @@ __all__ = [
     "calibration_markdown",
     "check_card",
     "check_target",
+    "clusters",
     "detection",
     "pairs",
     "pairs_html",
