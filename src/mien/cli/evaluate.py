@@ -11,6 +11,7 @@ import click
 from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_clusters import clusters
 from mien.cli.evaluate_detection import detection
+from mien.cli.evaluate_identification import identification
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
@@ -50,6 +51,7 @@ def evaluate() -> None:
 evaluate.add_command(attributes)
 evaluate.add_command(clusters)
 evaluate.add_command(detection)
+evaluate.add_command(identification)
 
 
 @evaluate.command("pairs")

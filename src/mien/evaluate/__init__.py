@@ -3,6 +3,7 @@
 ``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration, ``attributes``
 compares age, gender, emotion and mask with labels;
 ``detection`` counts the faces that are found; ``clusters`` sorts photos by person;
+``identification`` enrols and searches;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
@@ -13,6 +14,7 @@ from mien.evaluate.card_table import check_card, write_calibration
 from mien.evaluate.clusters import ClustersReport, clusters
 from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.files import check_target
+from mien.evaluate.identification import IdentificationReport, identification
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -23,6 +25,7 @@ __all__ = [
     "CalibrationReport",
     "ClustersReport",
     "DetectionReport",
+    "IdentificationReport",
     "PairsReport",
     "Score",
     "attributes",
@@ -32,6 +35,7 @@ __all__ = [
     "check_target",
     "clusters",
     "detection",
+    "identification",
     "pairs",
     "pairs_html",
     "write_calibration",
