@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from mien.gallery.ledger import AuditEntry, Consent, Job, UndoEntry
+from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
 from mien.types import Box, EmbeddingContract, Result
 
 __all__ = [
@@ -15,13 +17,18 @@ __all__ = [
     "DEFAULT_SCOPES",
     "ApiKey",
     "Application",
+    "AuditEntry",
+    "Consent",
     "GalleryLimits",
     "Group",
+    "GroupSettings",
     "Hit",
+    "Job",
     "Person",
     "Scope",
     "Scoring",
     "StoredFace",
+    "UndoEntry",
 ]
 
 Scoring = Literal["max", "mean"]
@@ -128,6 +135,8 @@ class Group(Result):
         scoring: how a person's similarity comes from the faces.
         persons, faces: how many it holds.
         created_at: UTC.
+        settings: its limits and policies.
+        user_data: what the caller wants to keep with it, or None.
     """
 
     name: str
@@ -136,6 +145,8 @@ class Group(Result):
     persons: int
     faces: int
     created_at: datetime
+    settings: GroupSettings = DEFAULT_SETTINGS
+    user_data: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"name", "contract", "scoring", "persons", "faces", "created_at"}``."""
@@ -159,6 +170,9 @@ class Person(Result):
         faces: how many faces the person has under the group's contract.
         created_at: UTC.
         anonymous: made for a face that was registered without a person.
+        user_data: what the caller wants to keep with the person, or None.
+        external_id: the caller's own number for the person, unique in the application, or None.
+        last_seen_at: UTC, when the person was last enrolled, verified or identified, or None.
     """
 
     id: str
@@ -166,6 +180,9 @@ class Person(Result):
     faces: int
     created_at: datetime
     anonymous: bool = False
+    user_data: str | None = None
+    external_id: str | None = None
+    last_seen_at: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"id", "name", "faces", "created_at"}``."""
@@ -189,6 +206,9 @@ class StoredFace(Result):
         source_sha256: hash of the photo that it came from, or None.
         box: where it is in that photo, pixels, or None.
         created_at: UTC.
+        external_image_id: the caller's own number for the photo, or None.
+        user_data: what the caller wants to keep with the face, or None.
+        quality: of the photo when it was enrolled, 0 to 1, or None.
     """
 
     id: str
@@ -199,6 +219,9 @@ class StoredFace(Result):
     source_sha256: str | None
     box: Box | None
     created_at: datetime
+    external_image_id: str | None = None
+    user_data: str | None = None
+    quality: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"id", "person", "person_id", "norm", "source_sha256", "box", "created_at"}``."""

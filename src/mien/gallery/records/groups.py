@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
-from mien.gallery.model import Group, Scoring
+from mien.gallery.model import Group, GroupSettings, Scoring
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
@@ -43,6 +43,8 @@ _COLUMNS = sa.select(
     groups.c.persons,
     groups.c.faces,
     groups.c.created_at,
+    groups.c.settings,
+    groups.c.user_data,
     contracts.c.model,
     contracts.c.source_sha256,
     contracts.c.preprocessing,
@@ -158,5 +160,14 @@ def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> GroupRow:
     contract = EmbeddingContract(row.model, row.source_sha256, row.preprocessing, row.dim)
-    group = Group(row.name, contract, row.scoring, row.persons, row.faces, row.created_at)
+    group = Group(
+        row.name,
+        contract,
+        row.scoring,
+        row.persons,
+        row.faces,
+        row.created_at,
+        GroupSettings.from_stored(row.settings),
+        row.user_data,
+    )
     return GroupRow(row.seq, row.contract_seq, row.version, row.changes_from, group)

@@ -11,7 +11,7 @@ from mien.gallery.records.database import Database
 
 __all__ = ["HEAD", "VERSION_TABLE", "migrate"]
 
-HEAD = "0001"
+HEAD = "0002"
 """Number of the newest migration in ``migrations/versions``."""
 
 VERSION_TABLE = "mien_schema"

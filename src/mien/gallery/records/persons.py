@@ -42,6 +42,9 @@ _MEMBERS = (
         members.c.name,
         persons.c.created_at,
         persons.c.anonymous,
+        persons.c.user_data,
+        persons.c.external_id,
+        persons.c.last_seen_at,
         _FACES.label("faces"),
     )
     .join(members, members.c.person_seq == persons.c.seq)
@@ -203,4 +206,14 @@ def _scope(row: GroupRow) -> dict[str, Any]:
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> PersonRow:
-    return PersonRow(row.seq, Person(row.id, row.name, row.faces, row.created_at, row.anonymous))
+    person = Person(
+        row.id,
+        row.name,
+        row.faces,
+        row.created_at,
+        row.anonymous,
+        row.user_data,
+        row.external_id,
+        row.last_seen_at,
+    )
+    return PersonRow(row.seq, person)
