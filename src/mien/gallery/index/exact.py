@@ -26,7 +26,7 @@ class ExactIndex:
     A small group is compared as float32. A large one is scanned as bytes, and what may be among
     the best is compared in full; how wrong a byte can be is known, so the answer is the same. A
     very large one that is searched often is first looked through by 4-bit product codes, which is
-    as good as exact and not proven to be (docs/decisions/0010-coded-index.md).
+    as good as exact and not proven to be (docs/decisions/0012-coded-index.md).
 
     Args:
         kernel: what computes the inner products of float32. ``auto`` takes BLAS for a tiny group

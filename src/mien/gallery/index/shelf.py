@@ -20,7 +20,7 @@ __all__ = ["Plan", "Shelf", "View"]
 class Plan:
     """From which size on a group is kept how, in numbers: entries times the length of a vector.
 
-    The defaults are measured: docs/decisions/0010-coded-index.md.
+    The defaults are measured: docs/decisions/0012-coded-index.md.
 
     Attributes:
         tail: more numbers than this are not kept as float32 but in coded segments.
