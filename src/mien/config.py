@@ -52,7 +52,8 @@ class Settings(BaseSettings):
     )
     gallery: str = Field(
         default="",
-        description="Gallery URL, such as sqlite:///file.db; empty: gallery.db in data_dir.",
+        description="Gallery URL: sqlite:///file.db or postgresql://host/database; "
+        "empty: gallery.db in data_dir.",
     )
     master_key: SecretStr | None = Field(
         default=None,

@@ -115,7 +115,7 @@ class Access:
             key = keys.check(connection, secret, now=now)
         if keys.is_use_due(key, now=now):
             # A busy or read-only database must not lock users out.
-            with contextlib.suppress(GalleryUnavailable), self._database.writing() as connection:
+            with contextlib.suppress(GalleryUnavailable), self._database.touching() as connection:
                 keys.mark_used(connection, key, now=now)
         return key
 

@@ -68,13 +68,14 @@ class Gallery(Roster):
         """Open a gallery, and make it or bring its tables up to date where needed.
 
         Args:
-            url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
+            url: ``sqlite:///relative/file.db``, ``sqlite:////absolute/file.db`` or
+                ``postgresql://user@host/database``.
             application: the application whose view it is.
-            create: make the file where it is missing.
+            create: make the file or the tables where they are missing.
             limits: quotas; None: the defaults.
 
         Raises:
-            NotFound: no such application, or no such file and ``create`` is False.
+            NotFound: no such application, or no such file or tables and ``create`` is False.
             GalleryUnavailable: no database, damaged, locked, read-only, or made by a newer Mien.
             ConfigurationError: a URL that cannot be used.
         """
@@ -159,7 +160,7 @@ class Gallery(Roster):
         """
         checked = checks.vectors(embeddings.vector, contract)
         origin = _source(source_sha256, boxes, len(embeddings))
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             checks.contracts_agree(group, row.group.contract, contract)
             find = self._ensured if create_person else self._person
@@ -214,7 +215,7 @@ class Gallery(Roster):
         Raises:
             NotFound: no such group, or no such face in it.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             touched = faces.delete(connection, row, checks.face_id(face_id))
         self._searcher.wipe(touched)

@@ -47,7 +47,7 @@ class Roster(Access):
         name = checks.group_name(name)
         if scoring not in get_args(Scoring):
             raise InvalidArgument(f"scoring must be one of {', '.join(get_args(Scoring))}.")
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             return groups.create(
                 connection,
                 self._application.seq,
@@ -68,7 +68,7 @@ class Roster(Access):
         try:
             group = self.group(name)
         except NotFound:
-            with self._database.writing() as connection:
+            with self._database.writing(self._application.seq) as connection:
                 try:  # somebody may have been quicker
                     group = groups.find(connection, self._application.seq, name).group
                 except NotFound:
@@ -121,7 +121,7 @@ class Roster(Access):
         Raises:
             NotFound: no such group.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, name)
             groups.delete(connection, row.seq)
         self._searcher.wipe([row.seq])
@@ -136,7 +136,7 @@ class Roster(Access):
             LimitExceeded: the group is full.
         """
         name = checks.person_name(name)
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             return self._new_person(connection, self._group(connection, group), name).person
 
     def ensure_person(self, group: str, name: str) -> Person:
@@ -144,7 +144,7 @@ class Roster(Access):
         name = checks.person_name(name)
         with self._database.reading() as connection, contextlib.suppress(NotFound):
             return self._person(connection, self._group(connection, group), name).person
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             return self._ensured(connection, self._group(connection, group), name).person
 
     def persons(self, group: str, *, after: str | None = None, limit: int = 100) -> list[Person]:
@@ -174,7 +174,7 @@ class Roster(Access):
         Raises:
             NotFound: no such group, or no such person in it.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             person = self._person(connection, self._group(connection, group), name_or_id)
             touched = persons.delete(connection, person.seq)
         self._searcher.wipe(touched)
@@ -189,7 +189,7 @@ class Roster(Access):
             AlreadyExists: a person of that name is in ``group``.
             LimitExceeded: ``group`` is full.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             origin, target = self._group(connection, source), self._group(connection, group)
             person = self._person(connection, origin, name_or_id)
             persons.join(
@@ -208,7 +208,7 @@ class Roster(Access):
             NotFound: no such group or person.
             InvalidArgument: it is the person's only group.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             persons.leave(connection, row, self._person(connection, row, name_or_id))
         self._searcher.wipe([row.seq])

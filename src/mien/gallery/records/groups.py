@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -153,8 +154,10 @@ def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int
     query = sa.select(contracts.c.seq).filter_by(**facts)
     seq = connection.execute(query).scalar_one_or_none()
     if seq is None:
-        insert = contracts.insert().values(**facts).returning(contracts.c.seq)
-        seq = connection.execute(insert).scalar_one()
+        # Applications share contracts: another one may be adding this one just now.
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(contracts.insert().values(**facts))
+        seq = connection.execute(query).scalar_one()
     return int(seq)
 
 

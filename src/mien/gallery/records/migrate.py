@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mien.errors import GalleryUnavailable
+from mien.errors import GalleryUnavailable, NotFound
 from mien.gallery.model import DEFAULT_APPLICATION
 from mien.gallery.records import applications
 from mien.gallery.records.database import Database
@@ -24,13 +24,16 @@ def migrate(database: Database) -> None:
     do. An up-to-date database costs two reads, and Alembic is not imported.
 
     Raises:
+        NotFound: there are no tables, and none are to be made.
         GalleryUnavailable: made by a newer Mien, not Mien's, damaged, locked or read-only.
     """
     with database.snapshot() as connection:
         revision = _revision(connection, database.name)
     if revision == HEAD:
         return
-    database.set_journal()
+    if revision is None and not database.makes_tables:
+        raise NotFound(f"There is no gallery {database.name!r} yet: enrol somebody first.")
+    database.prepare()
     with database.writing() as connection:
         if _revision(connection, database.name) != HEAD:
             _upgrade(connection)
