@@ -28,6 +28,7 @@
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── ConsentMissing           consent_missing         a group that demands consent
     │   ├── KeyMissing               key_missing             the master key is not at hand
     │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
     └── ServiceError                 service
@@ -51,6 +52,7 @@ __all__ = [
     "AlreadyExists",
     "ChecksumMismatch",
     "ConfigurationError",
+    "ConsentMissing",
     "ConversionError",
     "DeadlineExceeded",
     "EmbeddingMismatch",
@@ -252,6 +254,12 @@ class GalleryUnavailable(GalleryError):
     """The database is locked, read-only, full, damaged, or made by a newer Mien."""
 
     code = "gallery_unavailable"
+
+
+class ConsentMissing(GalleryError):
+    """The group demands consent, and the person's is not there or no longer in force."""
+
+    code = "consent_missing"
 
 
 class KeyMissing(GalleryError):

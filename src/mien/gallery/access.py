@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from mien.errors import GalleryUnavailable, InvalidArgument
 from mien.gallery import checks
 from mien.gallery.model import DEFAULT_SCOPES, ApiKey, Application, Scope
-from mien.gallery.records import applications, keys
+from mien.gallery.records import applications, audit, keys
 from mien.gallery.records.database import Database
 
 __all__ = ["MAX_PAGE", "Access", "page_size"]
@@ -21,8 +23,9 @@ MAX_PAGE = 1000
 class Access:
     """The part of :class:`mien.gallery.Gallery` that keeps applications and keys."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: str) -> None:
         self._database = database
+        self._actor = checks.actor(actor)
 
     def create_application(self, name: str) -> Application:
         """A new application with an id that cannot be guessed.
@@ -33,7 +36,10 @@ class Access:
         """
         name = checks.application_name(name)
         with self._database.writing() as connection:
-            return applications.create(connection, name)
+            made = applications.create(connection, name)
+            owner = applications.find(connection, name)
+            self._note(connection, owner.seq, "application.create", made.id)
+            return made
 
     def applications(self, *, after: str | None = None, limit: int = 100) -> list[Application]:
         """Applications by name, those after the name ``after``.
@@ -81,7 +87,9 @@ class Access:
         name = checks.application_name(application)
         with self._database.writing() as connection:
             owner = applications.find(connection, name)
-            return keys.create(connection, owner, scopes=wanted, expires=expires)
+            key, secret = keys.create(connection, owner, scopes=wanted, expires=expires)
+            self._note(connection, owner.seq, "key.create", key.id, scopes=" ".join(sorted(wanted)))
+            return key, secret
 
     def keys(self, application: str) -> list[ApiKey]:
         """All keys of an application, oldest first, expired and revoked ones too.
@@ -102,7 +110,10 @@ class Access:
         if not key_id.isascii():
             raise InvalidArgument("An API key's id is 16 digits 0-9 and a-f.")
         with self._database.writing() as connection:
-            return keys.revoke(connection, key_id, now=datetime.now(UTC))
+            key = keys.revoke(connection, key_id, now=datetime.now(UTC))
+            owner = applications.find(connection, key.application)
+            self._note(connection, owner.seq, "key.revoke", key.id)
+            return key
 
     def authenticate(self, secret: str) -> ApiKey:
         """The key that ``secret`` opens; what it may do is in its scopes.
@@ -118,6 +129,24 @@ class Access:
             with contextlib.suppress(GalleryUnavailable), self._database.touching() as connection:
                 keys.mark_used(connection, key, now=now)
         return key
+
+    def _note(
+        self,
+        connection: sa.Connection,
+        application_seq: int,
+        action: str,
+        subject: str,
+        **details: str | int,
+    ) -> None:
+        """Write to the audit log, in the transaction of what it tells."""
+        audit.append(
+            connection,
+            application_seq=application_seq,
+            actor=self._actor,
+            action=action,
+            subject=subject,
+            details=details,
+        )
 
 
 def page_size(limit: int) -> int:

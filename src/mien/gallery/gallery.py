@@ -15,11 +15,14 @@ from mien.gallery.access import MAX_PAGE, page_size
 from mien.gallery.index import ExactIndex
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
+    LIBRARY,
     GalleryLimits,
     Hit,
     StoredFace,
 )
-from mien.gallery.records import faces, vectors
+from mien.gallery.privacy import Privacy
+from mien.gallery.protect import KeyWrapper
+from mien.gallery.records import consents, faces, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.migrate import migrate
 from mien.gallery.roster import Roster
@@ -52,8 +55,9 @@ class Gallery(Roster):
         application: str,
         limits: GalleryLimits,
         owner: bool,
+        actor: str = LIBRARY,
     ) -> None:
-        super().__init__(database, searcher, application=application, limits=limits)
+        super().__init__(database, searcher, application=application, limits=limits, actor=actor)
         self._owner = owner
 
     @classmethod
@@ -64,6 +68,7 @@ class Gallery(Roster):
         application: str = DEFAULT_APPLICATION,
         create: bool = True,
         limits: GalleryLimits | None = None,
+        keys: KeyWrapper | None = None,
     ) -> Gallery:
         """Open a gallery, and make it or bring its tables up to date where needed.
 
@@ -73,13 +78,16 @@ class Gallery(Roster):
             application: the application whose view it is.
             create: make the file or the tables where they are missing.
             limits: quotas; None: the defaults.
+            keys: the master keys that protect templates; None: those of the settings
+                (:func:`mien.gallery.protect.key_ring`), read when they are first needed.
 
         Raises:
             NotFound: no such application, or no such file or tables and ``create`` is False.
             GalleryUnavailable: no database, damaged, locked, read-only, or made by a newer Mien.
             ConfigurationError: a URL that cannot be used.
         """
-        database = Database(url, create=create)
+        given = None if keys is None else (lambda _create: keys)
+        database = Database(url, create=create, keys=given)
         try:
             migrate(database)
             return cls(
@@ -93,14 +101,24 @@ class Gallery(Roster):
             database.close()
             raise
 
-    def for_application(self, name: str) -> Gallery:
-        """Another application's view of the same gallery; it is closed with this one.
+    def for_application(self, name: str, *, actor: str | None = None) -> Gallery:
+        """Another view of the same gallery; it is closed with this one.
+
+        Args:
+            name: the application whose view it is.
+            actor: who acts, for the audit log: an API key's id or a user's name, at most 255
+                characters; None: as in this view.
 
         Raises:
             NotFound: no such application.
         """
         return Gallery(
-            self._database, self._searcher, application=name, limits=self._limits, owner=False
+            self._database,
+            self._searcher,
+            application=name,
+            limits=self._limits,
+            owner=False,
+            actor=self._actor if actor is None else actor,
         )
 
     @property
@@ -112,6 +130,11 @@ class Gallery(Roster):
     def limits(self) -> GalleryLimits:
         """The quotas."""
         return self._limits
+
+    @property
+    def privacy(self) -> Privacy:
+        """Consent, retention, export, erasure, and the audit log."""
+        return Privacy(self._database, self._searcher, self._application, self._actor)
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""
@@ -157,6 +180,7 @@ class Gallery(Roster):
             AlreadyExists: the person has this face of this photo: the same SHA-256, and the
                 boxes cover each other by half (intersection over union) or one is not known.
             LimitExceeded: the group is full.
+            ConsentMissing: the group demands consent, and there is none in force.
         """
         checked = checks.vectors(embeddings.vector, contract)
         origin = _source(source_sha256, boxes, len(embeddings))
@@ -165,7 +189,8 @@ class Gallery(Roster):
             checks.contracts_agree(group, row.group.contract, contract)
             find = self._ensured if create_person else self._person
             found = find(connection, row, checks.person_name(person))
-            return faces.add(
+            consents.need(connection, row, found)
+            stored = faces.add(
                 connection,
                 row,
                 found,
@@ -173,6 +198,8 @@ class Gallery(Roster):
                 origin,
                 limit=self._limits.faces_per_group,
             )
+            self._log(connection, "faces.add", found.person.id, group=group, faces=len(stored))
+            return stored
 
     def faces(
         self,
@@ -218,6 +245,7 @@ class Gallery(Roster):
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             touched = faces.delete(connection, row, checks.face_id(face_id))
+            self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)
 
     def embeddings(self, group: str, person: str) -> tuple[list[StoredFace], Embeddings]:

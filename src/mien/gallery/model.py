@@ -15,6 +15,7 @@ from mien.types import Box, EmbeddingContract, Result
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
+    "LIBRARY",
     "ApiKey",
     "Application",
     "AuditEntry",
@@ -33,6 +34,9 @@ __all__ = [
 
 Scoring = Literal["max", "mean"]
 """A person's similarity: of the best face, or of the normalised mean of all faces."""
+
+LIBRARY = "library"
+"""Who acts where nobody is named: a program that uses Mien as a library."""
 
 DEFAULT_APPLICATION = "default"
 """Name of the application that every gallery has from its first opening."""

@@ -11,7 +11,7 @@ from mien.errors import InvalidArgument, NotFound
 from mien.gallery import checks
 from mien.gallery.access import Access, page_size
 from mien.gallery.model import GalleryLimits, Group, Person, Scoring
-from mien.gallery.records import applications, groups, persons
+from mien.gallery.records import applications, consents, groups, persons
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
@@ -25,9 +25,15 @@ class Roster(Access):
     """The part of :class:`mien.gallery.Gallery` that keeps groups and persons."""
 
     def __init__(
-        self, database: Database, searcher: Searcher, *, application: str, limits: GalleryLimits
+        self,
+        database: Database,
+        searcher: Searcher,
+        *,
+        application: str,
+        limits: GalleryLimits,
+        actor: str,
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, actor=actor)
         self._searcher = searcher
         self._limits = limits
         with database.reading() as connection:
@@ -48,14 +54,7 @@ class Roster(Access):
         if scoring not in get_args(Scoring):
             raise InvalidArgument(f"scoring must be one of {', '.join(get_args(Scoring))}.")
         with self._database.writing(self._application.seq) as connection:
-            return groups.create(
-                connection,
-                self._application.seq,
-                name,
-                contract=contract,
-                scoring=scoring,
-                limit=self._limits.groups_per_application,
-            )
+            return self._new_group(connection, name, contract, scoring)
 
     def ensure_group(self, name: str, *, contract: EmbeddingContract) -> Group:
         """The group of that name, made with ``contract`` where it is missing.
@@ -72,14 +71,7 @@ class Roster(Access):
                 try:  # somebody may have been quicker
                     group = groups.find(connection, self._application.seq, name).group
                 except NotFound:
-                    return groups.create(
-                        connection,
-                        self._application.seq,
-                        name,
-                        contract=contract,
-                        scoring="max",
-                        limit=self._limits.groups_per_application,
-                    )
+                    return self._new_group(connection, name, contract, "max")
         checks.contracts_agree(name, group.contract, contract)
         return group
 
@@ -124,6 +116,7 @@ class Roster(Access):
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, name)
             groups.delete(connection, row.seq)
+            self._log(connection, "group.delete", row.group.name, persons=row.group.persons)
         self._searcher.wipe([row.seq])
 
     def add_person(self, group: str, name: str) -> Person:
@@ -177,6 +170,7 @@ class Roster(Access):
         with self._database.writing(self._application.seq) as connection:
             person = self._person(connection, self._group(connection, group), name_or_id)
             touched = persons.delete(connection, person.seq)
+            self._log(connection, "person.delete", person.person.id, group=group)
         self._searcher.wipe(touched)
 
     def add_member(self, group: str, name_or_id: str, *, source: str) -> Person:
@@ -186,12 +180,15 @@ class Roster(Access):
 
         Raises:
             NotFound: no such group or person.
+            ConsentMissing: ``group`` demands consent, and there is none.
             AlreadyExists: a person of that name is in ``group``.
             LimitExceeded: ``group`` is full.
         """
         with self._database.writing(self._application.seq) as connection:
             origin, target = self._group(connection, source), self._group(connection, group)
             person = self._person(connection, origin, name_or_id)
+            consents.need(connection, target, person)
+            self._log(connection, "person.join", person.person.id, group=group)
             persons.join(
                 connection,
                 person,
@@ -210,7 +207,9 @@ class Roster(Access):
         """
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
-            persons.leave(connection, row, self._person(connection, row, name_or_id))
+            person = self._person(connection, row, name_or_id)
+            persons.leave(connection, row, person)
+            self._log(connection, "person.leave", person.person.id, group=group)
         self._searcher.wipe([row.seq])
 
     def _group(self, connection: sa.Connection, name: str) -> GroupRow:
@@ -226,6 +225,27 @@ class Roster(Access):
             return self._new_person(connection, row, name)
 
     def _new_person(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
-        return persons.create(
+        made = persons.create(
             connection, self._application.seq, row, name, limit=self._limits.persons_per_group
         )
+        self._log(connection, "person.create", made.person.id, group=row.group.name)
+        return made
+
+    def _new_group(
+        self, connection: sa.Connection, name: str, contract: EmbeddingContract, scoring: Scoring
+    ) -> Group:
+        made = groups.create(
+            connection,
+            self._application.seq,
+            name,
+            contract=contract,
+            scoring=scoring,
+            limit=self._limits.groups_per_application,
+        )
+        self._log(connection, "group.create", name, contract=str(contract), scoring=scoring)
+        return made
+
+    def _log(
+        self, connection: sa.Connection, action: str, subject: str, **details: str | int
+    ) -> None:
+        self._note(connection, self._application.seq, action, subject, **details)

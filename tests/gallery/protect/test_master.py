@@ -10,6 +10,11 @@ from mien.gallery.protect.master import KeyRing, KeyWrapper, key_ring
 from mien.gallery.protect.sealing import new_key
 
 
+@pytest.fixture(autouse=True)
+def _no_key_in_the_environment(monkeypatch):
+    monkeypatch.delenv("MIEN_MASTER_KEY")
+
+
 def test_a_ring_is_a_key_wrapper_and_opens_what_it_wrapped():
     ring = KeyRing([new_key()])
     assert isinstance(ring, KeyWrapper)

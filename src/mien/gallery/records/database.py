@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import make_url
 
+from mien import config
 from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
+from mien.gallery.protect import KeyWrapper, key_ring
 from mien.gallery.records import postgres, sqlite
-from mien.gallery.records.backend import Backend
+from mien.gallery.records.backend import Backend, Engines
+from mien.gallery.records.vault import OPTION, Vault
 
 __all__ = ["Database"]
 
@@ -26,6 +29,8 @@ class Database:
         create: make the file or the tables where they are missing; without it, a file that cannot
             be written is opened for reading.
         timeout_s: how long a write waits for another writer.
+        keys: gives the master keys when they are first needed, see :class:`Vault`; None: those of
+            the settings.
 
     Raises:
         ConfigurationError: a URL that cannot be used.
@@ -33,9 +38,27 @@ class Database:
         GalleryUnavailable: the file or its folder cannot be made or read.
     """
 
-    def __init__(self, url: str, *, create: bool = True, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        create: bool = True,
+        timeout_s: float = 10.0,
+        keys: Callable[[bool], KeyWrapper] | None = None,
+    ) -> None:
         self._backend = _backend(url, create=create, timeout_s=timeout_s)
-        self._engines = self._backend.engines
+        self.vault = Vault(keys or _keys_of_settings)
+        # Connections carry the keys, so that whoever reads a template finds them.
+        self._engines = Engines(
+            *(
+                engine.execution_options(**{OPTION: self.vault})
+                for engine in (
+                    self._backend.engines.reading,
+                    self._backend.engines.snapshots,
+                    self._backend.engines.writes,
+                )
+            )
+        )
         self.name = self._backend.name
         self.makes_tables = self._backend.makes_tables
         self._pid = os.getpid()
@@ -148,3 +171,7 @@ def _backend(text: str, *, create: bool, timeout_s: float) -> Backend:
     raise ConfigurationError(
         "A gallery's URL looks like sqlite:///gallery.db or postgresql://user@host/database."
     )
+
+
+def _keys_of_settings(create: bool) -> KeyWrapper:
+    return key_ring(config.load(), create=create)

@@ -15,7 +15,7 @@ from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, groups, members, persons
 
-__all__ = ["PersonRow", "create", "delete", "find", "join", "leave", "page"]
+__all__ = ["PersonRow", "create", "delete", "find", "find_by_seq", "join", "leave", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,12 @@ def find(connection: sa.Connection, row: GroupRow, name_or_id: str) -> PersonRow
     if found is None:
         raise NotFound(f"There is no person {name_or_id!r} in the group {row.group.name!r}.")
     return _row(found)
+
+
+def find_by_seq(connection: sa.Connection, row: GroupRow, seq: int) -> PersonRow:
+    """The member of that number, who must be there."""
+    query = _MEMBERS.where(persons.c.seq == seq)
+    return _row(connection.execute(query, _scope(row)).one())
 
 
 def page(

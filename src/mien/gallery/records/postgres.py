@@ -129,7 +129,7 @@ class PostgresBackend:
                 )
 
     def forget_deleted(self) -> None:
-        """The server's log is the server's: what it still holds was sealed with a key that is gone."""
+        """The server's log is its own; what it still holds was sealed with a key that is gone."""
 
     def check(self) -> None:
         """A server's database cannot be swapped under a connection."""

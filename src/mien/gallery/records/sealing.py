@@ -1,7 +1,8 @@
 """How a template lies in the database: the one place where vectors become bytes and come back.
 
-The first byte is the format: 0 is the vector as it is, float32, little-endian. Rows of the first
-schema have no such byte and are as long as the bare vector.
+The first byte is the format: 1 is sealed under the person's key (:mod:`mien.gallery.protect`), the
+vector as float32, little-endian. Galleries that were made before templates were sealed hold the
+bare vector, which :mod:`mien.gallery.records.seal_old` seals when they are first opened.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mien.errors import GalleryUnavailable
+from mien.gallery.protect.sealing import OVERHEAD
+from mien.gallery.records.vault import vault_of
 from mien.types import EmbeddingContract
 
-__all__ = ["open_vectors", "seal_vectors"]
-
-_PLAIN = b"\x00"
+__all__ = ["open_vectors", "seal_vectors", "sealed_bytes"]
 
 
 def seal_vectors(
@@ -36,8 +37,15 @@ def seal_vectors(
         person_seq: whose faces they are.
         face_ids: n ids, which a vector is bound to.
         vectors: ``(n, d)`` float32.
+
+    Raises:
+        KeyMissing, KeyMismatch: the master key is not the gallery's; nothing is written.
     """
-    return [_PLAIN + vector.astype("<f4").tobytes() for vector in vectors]
+    secrets = [
+        (vector.astype("<f4").tobytes(), _context(contract, face_id))
+        for vector, face_id in zip(vectors, face_ids, strict=True)
+    ]
+    return vault_of(connection).seal_for(connection, person_seq, secrets)
 
 
 def open_vectors(
@@ -53,13 +61,25 @@ def open_vectors(
         rows: with ``id``, ``person_seq`` and ``vector`` of each face.
 
     Raises:
+        KeyMissing, KeyMismatch: the master key is not the gallery's, or a template was changed.
         GalleryUnavailable: bytes that are no vector of this contract.
     """
-    length = 4 * contract.dim
+    length = sealed_bytes(contract)
     blobs = [bytes(row.vector) for row in rows]
-    if any(len(blob) != length + 1 for blob in blobs):
-        blobs = [_PLAIN + blob if len(blob) == length else blob for blob in blobs]
-    if any(len(blob) != length + 1 or blob[:1] != _PLAIN for blob in blobs):
+    if any(len(blob) not in (length, 4 * contract.dim) for blob in blobs):
         raise GalleryUnavailable("A template of the gallery is damaged: restore a backup.")
-    table = np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), length + 1)
-    return np.ascontiguousarray(table[:, 1:]).view("<f4").astype(np.float32, copy=False)
+    sealed = [i for i, blob in enumerate(blobs) if len(blob) == length]
+    wanted = [(rows[i].person_seq, blobs[i], _context(contract, rows[i].id)) for i in sealed]
+    opened = vault_of(connection).open_for(connection, wanted) if wanted else []
+    for i, plain in zip(sealed, opened, strict=True):
+        blobs[i] = plain
+    return np.frombuffer(b"".join(blobs), "<f4").reshape(-1, contract.dim).astype(np.float32)
+
+
+def sealed_bytes(contract: EmbeddingContract) -> int:
+    """How long a sealed vector of the contract is; a bare one has ``4 * dim`` bytes."""
+    return 4 * contract.dim + OVERHEAD
+
+
+def _context(contract: EmbeddingContract, face_id: str) -> bytes:
+    return f"mien face {face_id} {contract}".encode()
