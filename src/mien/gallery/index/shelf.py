@@ -52,6 +52,11 @@ class View:
         return sum(map(len, self.segments)) + self.tail.count
 
     @property
+    def numbers(self) -> int:
+        """Numbers in all rows."""
+        return self.count * int(self.tail.vectors.shape[1])
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory."""
         return sum(segment.nbytes for segment in self.segments) + self.tail.nbytes
