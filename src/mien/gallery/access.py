@@ -130,6 +130,23 @@ class Access:
                 keys.mark_used(connection, key, now=now)
         return key
 
+    def renew_master_key(self) -> int:
+        """Wrap the keys of all applications under the current master key.
+
+        Put a new key first into the ring (``MIEN_MASTER_KEY``, or the key file), call this, then
+        take the old one off. Others who serve the gallery meanwhile need the new ring when they
+        next start; what they have unwrapped stays good.
+
+        Returns:
+            How many keys were wrapped by another master key.
+
+        Raises:
+            KeyMissing, KeyMismatch: a key was wrapped by one that is not on the ring.
+        """
+        with self._database.writing() as connection:
+            renewed = self._database.vault.rewrap(connection)
+            return renewed + audit.rewrap_key(connection)
+
     def _note(
         self,
         connection: sa.Connection,

@@ -212,6 +212,29 @@ class Roster(Access):
             self._log(connection, "person.leave", person.person.id, group=group)
         self._searcher.wipe([row.seq])
 
+    def renew_data_key(self, *, at_once: int = 500) -> int:
+        """Give the application a new data key, move every person's key to it, destroy the old one.
+
+        Searches and enrolments go on meanwhile. When it is killed, calling it again completes it.
+
+        Args:
+            at_once: persons in one transaction.
+
+        Returns:
+            How many persons' keys were moved.
+        """
+        seq, moved = self._application.seq, 0
+        with self._database.writing(seq) as connection:
+            version = self._database.vault.renew_data_key(connection, seq)
+            self._log(connection, "key.renew", self._application.application.id, version=version)
+        while True:
+            with self._database.writing(seq) as connection:
+                some = self._database.vault.rewrap_persons(connection, seq, limit=at_once)
+            if not some:
+                self._database.forget_deleted()
+                return moved
+            moved += some
+
     def _group(self, connection: sa.Connection, name: str) -> GroupRow:
         return groups.find(connection, self._application.seq, checks.group_name(name))
 
