@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
-    NO = 1  # compare, verify: not a match
+    NO = 1  # compare, verify: not a match; audit verify: tampered with
     # bad usage or bad input; also a defect of Mien ("internal"), an answer that cannot be written
     BAD_INPUT = 2
     MISSING = 3  # a missing model or service

@@ -68,6 +68,28 @@ def delete(run: Run, group: str, person: str | None, yes: bool) -> None:
     run.answer(document, f"deleted {what} with {faces} face(s)")
 
 
+@gallery.command("purge")
+@shared_options(application=True)
+def purge(run: Run) -> None:
+    """Delete what the groups' retention no longer allows; run it once an hour or a day."""
+    purged = run.gallery.privacy.purge()
+    run.answer(purged.to_dict(), f"{purged.faces} face(s) and {purged.persons} person(s) deleted")
+
+
+@gallery.command("renew-keys")
+@shared_options(application=True)
+def renew_keys(run: Run) -> None:
+    """Move the application to a new data key, and all keys to the newest master key.
+
+    The gallery goes on serving. To replace the master key, put the new one first into
+    MIEN_MASTER_KEY or the key file, run this, then take the old one out.
+    """
+    wrapped = run.gallery.renew_master_key()
+    persons = run.gallery.renew_data_key()
+    document = {"persons": persons, "wrapped_again": wrapped}
+    run.answer(document, f"{persons} person(s) moved to a new key; {wrapped} key(s) wrapped again")
+
+
 def _ask(run: Run, question: str) -> None:
     if run.as_json or sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgument("Deleting cannot be undone: give --yes.")

@@ -16,6 +16,7 @@ from mien.cli import (
     identify,
     models,
     photos,
+    privacy,
 )
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
@@ -48,6 +49,9 @@ for command in (
     albums.find,
     gallery.gallery,
     models.models,
+    privacy.person,
+    privacy.consent,
+    privacy.audit,
     access.apps,
     access.keys,
     evaluate.evaluate,
