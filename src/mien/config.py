@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -53,7 +53,23 @@ class Settings(BaseSettings):
     )
     gallery: str = Field(
         default="",
-        description="Gallery URL, such as sqlite:///file.db; empty: gallery.db in data_dir.",
+        description="Gallery URL: sqlite:///file.db or postgresql://host/database; "
+        "empty: gallery.db in data_dir.",
+    )
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="Master keys that protect the gallery: 32 bytes each in base64, newest first, "
+        "with commas between them; instead of master_key_file.",
+    )
+    master_key_file: Path | None = Field(
+        default=None,
+        description="File of the master keys; not set: master.key in the user's configuration "
+        "folder, made on first use.",
+    )
+    kms: str = Field(
+        default="",
+        description="Key-management service that holds the master key: a name of the entry-point "
+        "group mien.kms.",
     )
 
     # Models and inference
@@ -150,6 +166,11 @@ class Settings(BaseSettings):
         """The gallery to use: ``gallery``, or the SQLite file in ``data_dir``."""
         file = quote(str(self.data_dir / "gallery.db"), safe="/\\: ")  # % and ? mean something
         return self.gallery or f"sqlite:///{file}"
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the master keys: ``master_key_file``, or the user's own."""
+        return self.master_key_file or Path(platformdirs.user_config_dir("mien")) / "master.key"
 
     @property
     def thread_budget(self) -> int:

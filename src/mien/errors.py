@@ -27,7 +27,10 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
-    │   └── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── ConsentMissing           consent_missing         a group that demands consent
+    │   ├── KeyMissing               key_missing             the master key is not at hand
+    │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this
@@ -51,6 +54,7 @@ __all__ = [
     "AttributeNotAllowed",
     "ChecksumMismatch",
     "ConfigurationError",
+    "ConsentMissing",
     "ConversionError",
     "DeadlineExceeded",
     "EmbeddingMismatch",
@@ -64,6 +68,8 @@ __all__ = [
     "ImageTooLarge",
     "ImageTooSmall",
     "InvalidArgument",
+    "KeyMismatch",
+    "KeyMissing",
     "LicenceNotAccepted",
     "LimitExceeded",
     "MienError",
@@ -250,6 +256,24 @@ class GalleryUnavailable(GalleryError):
     """The database is locked, read-only, full, damaged, or made by a newer Mien."""
 
     code = "gallery_unavailable"
+
+
+class ConsentMissing(GalleryError):
+    """The group demands consent, and the person's is not there or no longer in force."""
+
+    code = "consent_missing"
+
+
+class KeyMissing(GalleryError):
+    """The master key that the gallery is protected by is not at hand."""
+
+    code = "key_missing"
+
+
+class KeyMismatch(GalleryError):
+    """A key does not open what is stored: another key, or bytes that were changed."""
+
+    code = "key_mismatch"
 
 
 class ServiceError(MienError):

@@ -2,10 +2,12 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, GalleryUnavailable, InvalidArgument, NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, Gallery, Scope
 from mien.gallery.records import keys
+from mien.gallery.records.schema import api_keys
 
 
 def test_the_default_application_is_there_from_the_start(gallery):
@@ -50,8 +52,10 @@ def test_a_secret_holds_256_random_bits_and_is_not_stored(gallery, tmp_path):
     _, other = gallery.create_key("default")
     assert re.fullmatch(rf"mien_{key.id}_[\w-]{{43}}", secret)
     assert secret != other
+    with gallery._database.reading() as connection:
+        stored = str(connection.execute(sa.select(api_keys)).all()).encode()
     gallery.close()
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    stored += b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert key.id.encode() in stored
     assert secret.encode() not in stored
     assert secret.removeprefix(f"mien_{key.id}_").encode() not in stored

@@ -67,8 +67,8 @@ def test_threads_that_race_for_one_name_make_one(gallery, contract):
     assert gallery.size("people") == 1
 
 
-def test_a_group_deleted_under_a_search(tmp_path):
-    made = random_gallery(tmp_path, persons=3, dim=8)
+def test_a_group_deleted_under_a_search(url):
+    made = random_gallery(url, persons=3, dim=8)
     with made.gallery as gallery:
         with gallery._database.reading() as connection:
             row = gallery._group(connection, "people")
@@ -134,17 +134,17 @@ def test_writes_of_another_process_are_seen_by_the_next_search(gallery, url):
         assert best() == ["Cem"]
 
 
-def test_processes_that_open_a_new_file_at_once_agree(url):
+def test_processes_that_open_a_new_gallery_at_once_agree(empty_url):
     code = (
         "import sys; from mien.gallery import Gallery; "
         "print(Gallery.open(sys.argv[1]).application('default').id)"
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-c", code, empty_url], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     ids = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert len(set(ids)) == 1
-    with Gallery.open(url) as gallery:
+    with Gallery.open(empty_url) as gallery:
         assert [f"{a.id}\n" for a in gallery.applications()] == ids[:1]

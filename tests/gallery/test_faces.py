@@ -170,8 +170,8 @@ def test_a_refused_face_makes_no_person(url, contract):
         assert gallery.persons("staff") == []
 
 
-def test_faces_are_paged_oldest_first(tmp_path):
-    made = random_gallery(tmp_path, persons=5, faces_per_person=3, dim=8)
+def test_faces_are_paged_oldest_first(url):
+    made = random_gallery(url, persons=5, faces_per_person=3, dim=8)
     with made.gallery as gallery:
         everything = gallery.faces("people")
         assert [face.person for face in everything] == list(made.names)

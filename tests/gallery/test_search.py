@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mien.errors import InvalidArgument
@@ -25,8 +25,8 @@ def expected_persons(vectors, names, probe, scoring):
 @pytest.mark.parametrize("scoring", ["max", "mean"])
 @pytest.mark.parametrize("k", [1, 3, 100])
 @pytest.mark.parametrize("crowd", [1, 7])
-def test_the_k_best_persons_best_first(tmp_path, scoring, k, crowd):
-    made = random_gallery(tmp_path, persons=12, faces_per_person=crowd, dim=8, scoring=scoring)
+def test_the_k_best_persons_best_first(url, scoring, k, crowd):
+    made = random_gallery(url, persons=12, faces_per_person=crowd, dim=8, scoring=scoring)
     probes = unit_vectors(6, 8, seed=99)
     with made.gallery as gallery:
         found = gallery.search("people", probes, k=k, contract=made.contract)
@@ -73,23 +73,23 @@ def test_an_empty_group_and_no_probes(gallery):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_k_below_one(tmp_path, k):
-    made = random_gallery(tmp_path, persons=1, dim=8)
+def test_k_below_one(url, k):
+    made = random_gallery(url, persons=1, dim=8)
     with made.gallery as gallery, pytest.raises(InvalidArgument, match="k must"):
         gallery.search("people", made.vectors[:1], k=k, contract=made.contract)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 3.0])
-def test_probes_that_cannot_be(tmp_path, bad):
-    made = random_gallery(tmp_path, persons=1, dim=8)
+def test_probes_that_cannot_be(url, bad):
+    made = random_gallery(url, persons=1, dim=8)
     probes = made.vectors[:1].copy()
     probes[0, 0] = bad
     with made.gallery as gallery, pytest.raises(InvalidArgument):
         gallery.search("people", probes, contract=made.contract)
 
 
-def test_similarity_never_leaves_minus_one_to_one(tmp_path):
-    made = random_gallery(tmp_path, persons=40, faces_per_person=1)
+def test_similarity_never_leaves_minus_one_to_one(url):
+    made = random_gallery(url, persons=40, faces_per_person=1)
     with made.gallery as gallery:
         found = gallery.search("people", made.vectors, k=1, contract=made.contract)
     similarity = [hits[0].similarity for hits in found]
@@ -98,8 +98,8 @@ def test_similarity_never_leaves_minus_one_to_one(tmp_path):
 
 
 @pytest.mark.parametrize("scoring", ["max", "mean"])
-def test_only_what_changed_is_read(tmp_path, monkeypatch, scoring):
-    made = random_gallery(tmp_path, persons=30, faces_per_person=2, dim=8, scoring=scoring)
+def test_only_what_changed_is_read(url, monkeypatch, scoring):
+    made = random_gallery(url, persons=30, faces_per_person=2, dim=8, scoring=scoring)
     other = Gallery.open(made.url)
     with made.gallery as gallery, other:
         probe = unit_vectors(1, 8, seed=50)
@@ -120,9 +120,9 @@ def test_only_what_changed_is_read(tmp_path, monkeypatch, scoring):
         assert batches == [1]
 
 
-def test_an_index_that_is_far_behind_is_rebuilt(tmp_path, monkeypatch):
+def test_an_index_that_is_far_behind_is_rebuilt(url, monkeypatch):
     monkeypatch.setattr(changes, "KEPT", 10)
-    made = random_gallery(tmp_path, persons=2, faces_per_person=1, dim=8)
+    made = random_gallery(url, persons=2, faces_per_person=1, dim=8)
     with made.gallery as gallery, Gallery.open(made.url) as other:
         other.search("people", made.vectors[:1], contract=made.contract)
         new = unit_vectors(95, 8, seed=5)
@@ -143,12 +143,14 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("scoring", ["max", "mean"])
-@settings(max_examples=12, deadline=None)
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # a new database each
+)
 @given(steps=steps)
-def test_any_sequence_is_level_with_the_truth(tmp_path_factory, scoring, steps):
-    made = random_gallery(
-        tmp_path_factory.mktemp("any"), persons=1, faces_per_person=2, dim=8, scoring=scoring
-    )
+def test_any_sequence_is_level_with_the_truth(databases, scoring, steps):
+    made = random_gallery(databases(), persons=1, faces_per_person=2, dim=8, scoring=scoring)
     truth = {
         face.id: (face.person, made.vectors[i])
         for i, face in enumerate(made.gallery.faces("people"))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mien.cli.evaluate_attributes import attributes
+from mien.cli.evaluate_clusters import clusters
 from mien.cli.evaluate_detection import detection
+from mien.cli.evaluate_identification import identification
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.labelled import labelled
 from mien.cli.progress import photo_progress
@@ -40,7 +42,9 @@ def evaluate() -> None:
 
 
 evaluate.add_command(attributes)
+evaluate.add_command(clusters)
 evaluate.add_command(detection)
+evaluate.add_command(identification)
 
 
 @evaluate.command("pairs")

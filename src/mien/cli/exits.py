@@ -18,7 +18,14 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from mien.cli.output import flush_answer, forget, tell, tell_json
-from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError
+from mien.errors import (
+    GalleryUnavailable,
+    KeyMismatch,
+    KeyMissing,
+    MienError,
+    ModelError,
+    ServiceError,
+)
 
 __all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
 
@@ -27,7 +34,7 @@ class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
-    NO = 1  # compare, verify: not a match
+    NO = 1  # compare, verify: not a match; audit verify: tampered with
     # bad usage or bad input; also a defect of Mien ("internal"), an answer that cannot be written
     BAD_INPUT = 2
     MISSING = 3  # a missing model or service
@@ -37,7 +44,9 @@ class ExitCode(IntEnum):
 
 def exit_code(error: MienError) -> ExitCode:
     """The exit code for an error: 3 where a model, the gallery or a service is missing, else 2."""
-    missing = isinstance(error, ModelError | GalleryUnavailable | ServiceError)
+    missing = isinstance(
+        error, ModelError | GalleryUnavailable | KeyMissing | KeyMismatch | ServiceError
+    )
     return ExitCode.MISSING if missing else ExitCode.BAD_INPUT
 
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 import mien
-from mien.cli import access, compare, doctor, enroll, evaluate, gallery, identify, models, photos
+from mien.cli import (
+    access,
+    albums,
+    compare,
+    doctor,
+    enroll,
+    evaluate,
+    gallery,
+    identify,
+    models,
+    photos,
+    privacy,
+)
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
 
@@ -33,8 +45,13 @@ for command in (
     enroll.enroll,
     identify.identify,
     identify.verify,
+    albums.cluster,
+    albums.find,
     gallery.gallery,
     models.models,
+    privacy.person,
+    privacy.consent,
+    privacy.audit,
     access.apps,
     access.keys,
     evaluate.evaluate,

@@ -39,9 +39,15 @@ def _engine(settings: Settings, models: ModelStore) -> Engine:
 
 
 def _gallery(url: str, application: str, create: bool) -> Gallery:
+    import getpass
+
     from mien.gallery import Gallery
 
-    return Gallery.open(url, application=application, create=create)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = "unknown"
+    return Gallery.open(url, application=application, create=create, actor=f"command line: {user}")
 
 
 def _serve(settings: Settings) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from mien import config
+from mien.album import Album, Findings
 from mien.align import Preprocessing
 from mien.analysis import Analysis, FaceAnalysis
 from mien.answers import Comparison, Identification
@@ -15,7 +16,7 @@ from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
 from mien.detect import Detector
 from mien.embed import Embedder
-from mien.engine import analysing, enrolment, extraction, looking, recognition
+from mien.engine import albums, analysing, enrolment, extraction, looking, recognition
 from mien.engine.loaded import Loaded
 from mien.engine.threads import Threads
 from mien.errors import InvalidArgument
@@ -338,6 +339,60 @@ class Engine:
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
         return recognition.compare(self, a, b, decision=decision, metric=metric)
+
+    # ------------------------------------------------------------------ albums
+
+    def cluster(
+        self,
+        images: Sequence[ImageInput],
+        *,
+        names: Sequence[str] | None = None,
+        threshold: float | None = None,
+        watch: Callable[[albums.Seen], None] | None = None,
+    ) -> Album:
+        """Sort photos by who is in them, without anybody having said who they are.
+
+        Two faces of one photo are never put together. Source of the method, and what it
+        measured: :mod:`mien.match.clustering`, docs/reference/albums.md.
+
+        Args:
+            images: the photos; they are read one by one, so there may be many.
+            names: what to call them in the answer; None: file names or numbers.
+            threshold: mean similarity from which faces are put together, between 0 and 1; None:
+                chosen by the calibration for so many faces.
+            watch: called with every photo, in order, while its pixels are still there.
+
+        Raises:
+            InvalidArgument: a threshold out of range, or none where the recognition model has no
+                calibration.
+            ModelError: a model cannot be had or run.
+        """
+        return albums.sort_by_person(self, images, names=names, threshold=threshold, watch=watch)
+
+    def find(
+        self,
+        probe: ImageInput,
+        images: Sequence[ImageInput],
+        *,
+        names: Sequence[str] | None = None,
+        fmr: float | None = None,
+        threshold: float | None = None,
+    ) -> Findings:
+        """All photos that show the person of the largest face of ``probe``, the surest first.
+
+        Args:
+            probe: the person to look for.
+            images: the photos to look through; they are read one by one.
+            names: what to call them in the answer; None: file names or numbers.
+            fmr: decide on confidence, at this false-match rate of one face (default 1e-3).
+            threshold: decide on similarity, at this value; not together with ``fmr``.
+
+        Raises:
+            NoFaceFound: ``probe`` shows no face.
+            InvalidArgument, ImageError, ModelError: as for :meth:`compare`.
+        """
+        decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
+        return albums.find(self, probe, images, names=names, decision=decision)
 
     # ------------------------------------------------------------------ with a gallery
 

@@ -74,7 +74,7 @@ def photos_of(
     if isinstance(images, str | bytes):
         raise InvalidArgument("images must be a list of photos: [photo], not photo.")
     if names is None:
-        names = [_name(image, i) for i, image in enumerate(images)]
+        names = [name_of(image, i) for i, image in enumerate(images)]
     if len(names) != len(images):
         raise InvalidArgument(f"{len(images)} images need as many names, not {len(names)}.")
     return [EnrolmentPhoto(person, image, n) for image, n in zip(images, names, strict=True)]
@@ -177,7 +177,8 @@ def _store(
     return PhotoOutcome(photo, stored[0].id, None)
 
 
-def _name(image: ImageInput, index: int) -> str:
+def name_of(image: ImageInput, index: int) -> str:
+    """What to call a photo whose caller gave it no name: its file name, or its number from 1."""
     if isinstance(image, PathLike):
         return Path(image).name
     if isinstance(image, str) and len(image) < 4096 and not image.startswith("data:"):

@@ -2,7 +2,8 @@
 
 ``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration, ``attributes``
 compares age, gender, emotion and mask with labels;
-``detection`` counts the faces that are found;
+``detection`` counts the faces that are found; ``clusters`` sorts photos by person;
+``identification`` enrols and searches;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
@@ -10,8 +11,10 @@ from mien.evaluate.attributes import AttributesReport, attributes
 from mien.evaluate.calibration import calibrate
 from mien.evaluate.calibration_report import CalibrationReport
 from mien.evaluate.card_table import check_card, write_calibration
+from mien.evaluate.clusters import ClustersReport, clusters
 from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.files import check_target
+from mien.evaluate.identification import IdentificationReport, identification
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -20,7 +23,9 @@ __all__ = [
     "AttributesReport",
     "CalibrationOptions",
     "CalibrationReport",
+    "ClustersReport",
     "DetectionReport",
+    "IdentificationReport",
     "PairsReport",
     "Score",
     "attributes",
@@ -28,7 +33,9 @@ __all__ = [
     "calibration_markdown",
     "check_card",
     "check_target",
+    "clusters",
     "detection",
+    "identification",
     "pairs",
     "pairs_html",
     "write_calibration",

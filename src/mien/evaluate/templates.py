@@ -17,7 +17,7 @@ from mien.evaluate.lists import check_files
 from mien.models.progress import Progress, silent
 from mien.types import Embeddings, Faces
 
-__all__ = ["Templates", "embed_files", "subject"]
+__all__ = ["Templates", "embed_files", "subject", "subject_box"]
 
 BATCH = 16
 
@@ -83,7 +83,12 @@ def subject(faces: Faces, *, width: int, height: int) -> int:
         faces: at least one.
         width, height: of the photo, pixels.
     """
-    box = faces.box_xyxy.astype(np.float64)
+    return subject_box(faces.box_xyxy, width=width, height=height)
+
+
+def subject_box(box_xyxy: NDArray[np.floating], *, width: int, height: int) -> int:
+    """:func:`subject` of boxes ``(n, 4)``."""
+    box = box_xyxy.astype(np.float64)
     side = box[:, 2:] - box[:, :2]
     away = (box[:, :2] + box[:, 2:]) / 2 - np.array([width, height]) / 2
     return int(np.argmax(side.prod(axis=1) - 2 * (away**2).sum(axis=1)))

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
+
 from mien.errors import GalleryUnavailable, InvalidArgument
 from mien.gallery import checks
 from mien.gallery.model import (
@@ -15,7 +17,7 @@ from mien.gallery.model import (
     Application,
     Scope,
 )
-from mien.gallery.records import applications, keys
+from mien.gallery.records import applications, audit, keys
 from mien.gallery.records.database import Database
 
 __all__ = ["MAX_PAGE", "Access", "page_size"]
@@ -27,8 +29,9 @@ MAX_PAGE = 1000
 class Access:
     """The part of :class:`mien.gallery.Gallery` that keeps applications and keys."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: str) -> None:
         self._database = database
+        self._actor = checks.actor(actor)
 
     def create_application(self, name: str) -> Application:
         """A new application with an id that cannot be guessed.
@@ -39,7 +42,10 @@ class Access:
         """
         name = checks.application_name(name)
         with self._database.writing() as connection:
-            return applications.create(connection, name)
+            made = applications.create(connection, name)
+            owner = applications.find(connection, name)
+            self._note(connection, owner.seq, "application.create", made.id)
+            return made
 
     def applications(self, *, after: str | None = None, limit: int = 100) -> list[Application]:
         """Applications by name, those after the name ``after``.
@@ -109,7 +115,9 @@ class Access:
         name = checks.application_name(application)
         with self._database.writing() as connection:
             owner = applications.find(connection, name)
-            return keys.create(connection, owner, scopes=wanted, expires=expires)
+            key, secret = keys.create(connection, owner, scopes=wanted, expires=expires)
+            self._note(connection, owner.seq, "key.create", key.id, scopes=" ".join(sorted(wanted)))
+            return key, secret
 
     def keys(self, application: str) -> list[ApiKey]:
         """All keys of an application, oldest first, expired and revoked ones too.
@@ -130,7 +138,10 @@ class Access:
         if not key_id.isascii():
             raise InvalidArgument("An API key's id is 16 digits 0-9 and a-f.")
         with self._database.writing() as connection:
-            return keys.revoke(connection, key_id, now=datetime.now(UTC))
+            key = keys.revoke(connection, key_id, now=datetime.now(UTC))
+            owner = applications.find(connection, key.application)
+            self._note(connection, owner.seq, "key.revoke", key.id)
+            return key
 
     def authenticate(self, secret: str) -> ApiKey:
         """The key that ``secret`` opens; what it may do is in its scopes.
@@ -143,9 +154,44 @@ class Access:
             key = keys.check(connection, secret, now=now)
         if keys.is_use_due(key, now=now):
             # A busy or read-only database must not lock users out.
-            with contextlib.suppress(GalleryUnavailable), self._database.writing() as connection:
+            with contextlib.suppress(GalleryUnavailable), self._database.touching() as connection:
                 keys.mark_used(connection, key, now=now)
         return key
+
+    def renew_master_key(self) -> int:
+        """Wrap the keys of all applications under the current master key.
+
+        Put a new key first into the ring (``MIEN_MASTER_KEY``, or the key file), call this, then
+        take the old one off. Others who serve the gallery meanwhile need the new ring when they
+        next start; what they have unwrapped stays good.
+
+        Returns:
+            How many keys were wrapped by another master key.
+
+        Raises:
+            KeyMissing, KeyMismatch: a key was wrapped by one that is not on the ring.
+        """
+        with self._database.writing() as connection:
+            renewed = self._database.vault.rewrap(connection)
+            return renewed + audit.rewrap_key(connection)
+
+    def _note(
+        self,
+        connection: sa.Connection,
+        application_seq: int,
+        action: str,
+        subject: str,
+        **details: str | int,
+    ) -> None:
+        """Write to the audit log, in the transaction of what it tells."""
+        audit.append(
+            connection,
+            application_seq=application_seq,
+            actor=self._actor,
+            action=action,
+            subject=subject,
+            details=details,
+        )
 
 
 def page_size(limit: int) -> int:

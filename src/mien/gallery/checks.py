@@ -12,6 +12,7 @@ from mien.errors import EmbeddingMismatch, InvalidArgument
 from mien.types import EmbeddingContract
 
 __all__ = [
+    "actor",
     "application_name",
     "contracts_agree",
     "face_id",
@@ -60,6 +61,15 @@ def application_name(name: str) -> str:
         InvalidArgument: not a name.
     """
     return _printable(name, "an application")
+
+
+def actor(name: str) -> str:
+    """Who acts, as the audit log names it; the rules of :func:`person_name`.
+
+    Raises:
+        InvalidArgument: not a name.
+    """
+    return _printable(name, "an actor")
 
 
 def face_id(text: str) -> str:

@@ -7,29 +7,35 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import MAX_PAGE, page_size
+from mien.gallery.curation import Curation
 from mien.gallery.index import ExactIndex
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
+    LIBRARY,
     GalleryLimits,
     Hit,
     StoredFace,
 )
-from mien.gallery.records import faces, vectors
+from mien.gallery.privacy import Privacy
+from mien.gallery.protect import KeyWrapper
+from mien.gallery.records import consents, faces, vectors
 from mien.gallery.records.database import Database
+from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.migrate import migrate
-from mien.gallery.roster import Roster
+from mien.gallery.records.persons import PersonRow
 from mien.gallery.search import Searcher
 from mien.types import Box, EmbeddingContract, Embeddings
 
 __all__ = ["Gallery"]
 
 
-class Gallery(Roster):
+class Gallery(Curation):
     """An application's groups, persons and faces, and the search in them.
 
     Open one with :meth:`open`. Safe to use from several threads at once, and the same file from
@@ -52,8 +58,9 @@ class Gallery(Roster):
         application: str,
         limits: GalleryLimits,
         owner: bool,
+        actor: str = LIBRARY,
     ) -> None:
-        super().__init__(database, searcher, application=application, limits=limits)
+        super().__init__(database, searcher, application=application, limits=limits, actor=actor)
         self._owner = owner
 
     @classmethod
@@ -64,21 +71,28 @@ class Gallery(Roster):
         application: str = DEFAULT_APPLICATION,
         create: bool = True,
         limits: GalleryLimits | None = None,
+        keys: KeyWrapper | None = None,
+        actor: str = LIBRARY,
     ) -> Gallery:
         """Open a gallery, and make it or bring its tables up to date where needed.
 
         Args:
-            url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
+            url: ``sqlite:///relative/file.db``, ``sqlite:////absolute/file.db`` or
+                ``postgresql://user@host/database``.
             application: the application whose view it is.
-            create: make the file where it is missing.
+            create: make the file or the tables where they are missing.
             limits: quotas; None: the defaults.
+            keys: the master keys that protect templates; None: those of the settings
+                (:func:`mien.gallery.protect.key_ring`), read when they are first needed.
+            actor: who acts, for the audit log.
 
         Raises:
-            NotFound: no such application, or no such file and ``create`` is False.
+            NotFound: no such application, or no such file or tables and ``create`` is False.
             GalleryUnavailable: no database, damaged, locked, read-only, or made by a newer Mien.
             ConfigurationError: a URL that cannot be used.
         """
-        database = Database(url, create=create)
+        given = None if keys is None else (lambda _create: keys)
+        database = Database(url, create=create, keys=given)
         try:
             migrate(database)
             return cls(
@@ -87,19 +101,30 @@ class Gallery(Roster):
                 application=application,
                 limits=limits or GalleryLimits(),
                 owner=True,
+                actor=actor,
             )
         except BaseException:
             database.close()
             raise
 
-    def for_application(self, name: str) -> Gallery:
-        """Another application's view of the same gallery; it is closed with this one.
+    def for_application(self, name: str, *, actor: str | None = None) -> Gallery:
+        """Another view of the same gallery; it is closed with this one.
+
+        Args:
+            name: the application whose view it is.
+            actor: who acts, for the audit log: an API key's id or a user's name, at most 255
+                characters; None: as in this view.
 
         Raises:
             NotFound: no such application.
         """
         return Gallery(
-            self._database, self._searcher, application=name, limits=self._limits, owner=False
+            self._database,
+            self._searcher,
+            application=name,
+            limits=self._limits,
+            owner=False,
+            actor=self._actor if actor is None else actor,
         )
 
     @property
@@ -111,6 +136,11 @@ class Gallery(Roster):
     def limits(self) -> GalleryLimits:
         """The quotas."""
         return self._limits
+
+    @property
+    def privacy(self) -> Privacy:
+        """Consent, retention, export, erasure, and the audit log."""
+        return Privacy(self._database, self._searcher, self._application, self._actor)
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""
@@ -131,22 +161,29 @@ class Gallery(Roster):
     def add_faces(
         self,
         group: str,
-        person: str,
+        person: str | None,
         embeddings: Embeddings,
         *,
         contract: EmbeddingContract,
         source_sha256: str | None = None,
         boxes: Sequence[Box | None] | None = None,
+        qualities: Sequence[float | None] | None = None,
+        external_image_id: str | None = None,
+        user_data: str | None = None,
         create_person: bool = False,
     ) -> list[StoredFace]:
         """Register faces of a person in one transaction.
 
         Args:
-            group: name of the group; person: name or id of the person.
+            group: name of the group; person: name or id of the person. None: each face gets an
+                anonymous person, who is called by the id and left out of listings.
             embeddings: of n faces, of unit length.
             contract: what they were made with.
             source_sha256: SHA-256 of the photo that they come from, in hexadecimal.
             boxes: where each is in that photo, pixels. Needed for several faces of one photo.
+            qualities: of each face's image, 0 to 1, or None where it is not known.
+            external_image_id: the caller's own number for the photo, 1 to 255 printable characters.
+            user_data: what the caller wants to keep with each face.
             create_person: make the person in the same transaction where missing.
 
         Raises:
@@ -156,22 +193,44 @@ class Gallery(Roster):
             AlreadyExists: the person has this face of this photo: the same SHA-256, and the
                 boxes cover each other by half (intersection over union) or one is not known.
             LimitExceeded: the group is full.
+            ConsentMissing: the group demands consent, and there is none in force.
         """
         checked = checks.vectors(embeddings.vector, contract)
-        origin = _source(source_sha256, boxes, len(embeddings))
-        with self._database.writing() as connection:
+        facts = faces.FaceFacts(checks.external_id(external_image_id), self._user_data(user_data))
+        origin = _source(source_sha256, boxes, qualities, facts, len(embeddings))
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             checks.contracts_agree(group, row.group.contract, contract)
+            wanted = Embeddings(checked, embeddings.norm)
+            if person is None:
+                return [
+                    face
+                    for i in range(len(wanted))
+                    for face in self._register(
+                        connection,
+                        row,
+                        self._new_person(connection, row, None),
+                        wanted[i : i + 1],
+                        origin.only(i),
+                    )
+                ]
             find = self._ensured if create_person else self._person
             found = find(connection, row, checks.person_name(person))
-            return faces.add(
-                connection,
-                row,
-                found,
-                Embeddings(checked, embeddings.norm),
-                origin,
-                limit=self._limits.faces_per_group,
-            )
+            return self._register(connection, row, found, wanted, origin)
+
+    def _register(
+        self,
+        connection: sa.Connection,
+        row: GroupRow,
+        person: PersonRow,
+        embeddings: Embeddings,
+        origin: faces.Source,
+    ) -> list[StoredFace]:
+        consents.need(connection, row, person)
+        stored = faces.add(connection, row, person, embeddings, origin, limits=self._limits)
+        group = row.group.name
+        self._log(connection, "faces.add", person.person.id, group=group, faces=len(stored))
+        return stored
 
     def faces(
         self,
@@ -180,11 +239,13 @@ class Gallery(Roster):
         *,
         after: str | None = None,
         limit: int = 100,
+        external_image_id: str | None = None,
     ) -> list[StoredFace]:
         """Faces of a group, or of one person in it, oldest first.
 
         Args:
             group: name of the group; person: name or id; None: everybody's.
+            external_image_id: only those of that photo.
             after: id of the last face of the page before; it need not exist any more.
             limit: 1 to 1000.
 
@@ -196,7 +257,14 @@ class Gallery(Roster):
             row = self._group(connection, group)
             found = None if person is None else self._person(connection, row, person)
             after = None if after is None else checks.face_id(after)
-            return faces.page(connection, row, found, after=after, limit=limit)
+            return faces.page(
+                connection,
+                row,
+                found,
+                after=after,
+                limit=limit,
+                external_image_id=checks.external_id(external_image_id),
+            )
 
     def face(self, group: str, face_id: str) -> StoredFace:
         """The face of that id.
@@ -206,7 +274,7 @@ class Gallery(Roster):
         """
         with self._database.reading() as connection:
             row = self._group(connection, group)
-            return faces.find(connection, row, checks.face_id(face_id))
+            return faces.find(connection, row, checks.face_id(face_id)).face
 
     def delete_face(self, group: str, face_id: str) -> None:
         """Delete a face; its person stays.
@@ -214,9 +282,10 @@ class Gallery(Roster):
         Raises:
             NotFound: no such group, or no such face in it.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             touched = faces.delete(connection, row, checks.face_id(face_id))
+            self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)
 
     def embeddings(self, group: str, person: str) -> tuple[list[StoredFace], Embeddings]:
@@ -282,15 +351,26 @@ class Gallery(Roster):
         return self._searcher.search(row, checked, k=k)
 
 
-def _source(sha256: str | None, boxes: Sequence[Box | None] | None, count: int) -> faces.Source:
+def _source(
+    sha256: str | None,
+    boxes: Sequence[Box | None] | None,
+    qualities: Sequence[float | None] | None,
+    facts: faces.FaceFacts,
+    count: int,
+) -> faces.Source:
     if count == 0:
         raise InvalidArgument("There is no face to add.")
     if boxes is None:
         boxes = [None] * count
     if len(boxes) != count:
         raise InvalidArgument(f"{count} faces need {count} boxes, not {len(boxes)}.")
+    if qualities is None:
+        qualities = [None] * count
+    if len(qualities) != count:
+        raise InvalidArgument(f"{count} faces need {count} qualities, not {len(qualities)}.")
+    checks.qualities(qualities)
     if sha256 is None:
-        return faces.Source(None, boxes)
+        return faces.Source(None, boxes, qualities, facts)
     if count > 1 and None in boxes:
         raise InvalidArgument("Several faces of one photo need their boxes.")
-    return faces.Source(checks.sha256(sha256), boxes)
+    return faces.Source(checks.sha256(sha256), boxes, qualities, facts)

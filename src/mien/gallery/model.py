@@ -8,24 +8,35 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from mien.gallery.ledger import AuditEntry, Consent, Job, UndoEntry
+from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
 from mien.types import Box, EmbeddingContract, Result
 
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
+    "LIBRARY",
     "ApiKey",
     "Application",
+    "AuditEntry",
+    "Consent",
     "GalleryLimits",
     "Group",
+    "GroupSettings",
     "Hit",
+    "Job",
     "Person",
     "Scope",
     "Scoring",
     "StoredFace",
+    "UndoEntry",
 ]
 
 Scoring = Literal["max", "mean"]
 """A person's similarity: of the best face, or of the normalised mean of all faces."""
+
+LIBRARY = "library"
+"""Who acts where nobody is named: a program that uses Mien as a library."""
 
 DEFAULT_APPLICATION = "default"
 """Name of the application that every gallery has from its first opening."""
@@ -139,6 +150,8 @@ class Group(Result):
         scoring: how a person's similarity comes from the faces.
         persons, faces: how many it holds.
         created_at: UTC.
+        settings: its limits and policies.
+        user_data: what the caller wants to keep with it, or None.
     """
 
     name: str
@@ -147,6 +160,8 @@ class Group(Result):
     persons: int
     faces: int
     created_at: datetime
+    settings: GroupSettings = DEFAULT_SETTINGS
+    user_data: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"name", "contract", "scoring", "persons", "faces", "created_at"}``."""
@@ -170,6 +185,9 @@ class Person(Result):
         faces: how many faces the person has under the group's contract.
         created_at: UTC.
         anonymous: made for a face that was registered without a person.
+        user_data: what the caller wants to keep with the person, or None.
+        external_id: the caller's own number for the person, unique in the application, or None.
+        last_seen_at: UTC, when the person was last enrolled, verified or identified, or None.
     """
 
     id: str
@@ -177,6 +195,9 @@ class Person(Result):
     faces: int
     created_at: datetime
     anonymous: bool = False
+    user_data: str | None = None
+    external_id: str | None = None
+    last_seen_at: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"id", "name", "faces", "created_at"}``."""
@@ -200,6 +221,9 @@ class StoredFace(Result):
         source_sha256: hash of the photo that it came from, or None.
         box: where it is in that photo, pixels, or None.
         created_at: UTC.
+        external_image_id: the caller's own number for the photo, or None.
+        user_data: what the caller wants to keep with the face, or None.
+        quality: of the photo when it was enrolled, 0 to 1, or None.
     """
 
     id: str
@@ -210,6 +234,9 @@ class StoredFace(Result):
     source_sha256: str | None
     box: Box | None
     created_at: datetime
+    external_image_id: str | None = None
+    user_data: str | None = None
+    quality: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """``{"id", "person", "person_id", "norm", "source_sha256", "box", "created_at"}``."""

@@ -11,7 +11,7 @@ from mien.errors import InvalidArgument, NotFound
 from mien.gallery import checks
 from mien.gallery.access import Access, page_size
 from mien.gallery.model import GalleryLimits, Group, Person, Scoring
-from mien.gallery.records import applications, groups, persons
+from mien.gallery.records import applications, consents, groups, persons
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
@@ -25,9 +25,15 @@ class Roster(Access):
     """The part of :class:`mien.gallery.Gallery` that keeps groups and persons."""
 
     def __init__(
-        self, database: Database, searcher: Searcher, *, application: str, limits: GalleryLimits
+        self,
+        database: Database,
+        searcher: Searcher,
+        *,
+        application: str,
+        limits: GalleryLimits,
+        actor: str,
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, actor=actor)
         self._searcher = searcher
         self._limits = limits
         with database.reading() as connection:
@@ -47,15 +53,8 @@ class Roster(Access):
         name = checks.group_name(name)
         if scoring not in get_args(Scoring):
             raise InvalidArgument(f"scoring must be one of {', '.join(get_args(Scoring))}.")
-        with self._database.writing() as connection:
-            return groups.create(
-                connection,
-                self._application.seq,
-                name,
-                contract=contract,
-                scoring=scoring,
-                limit=self._limits.groups_per_application,
-            )
+        with self._database.writing(self._application.seq) as connection:
+            return self._new_group(connection, name, contract, scoring)
 
     def ensure_group(self, name: str, *, contract: EmbeddingContract) -> Group:
         """The group of that name, made with ``contract`` where it is missing.
@@ -68,18 +67,11 @@ class Roster(Access):
         try:
             group = self.group(name)
         except NotFound:
-            with self._database.writing() as connection:
+            with self._database.writing(self._application.seq) as connection:
                 try:  # somebody may have been quicker
                     group = groups.find(connection, self._application.seq, name).group
                 except NotFound:
-                    return groups.create(
-                        connection,
-                        self._application.seq,
-                        name,
-                        contract=contract,
-                        scoring="max",
-                        limit=self._limits.groups_per_application,
-                    )
+                    return self._new_group(connection, name, contract, "max")
         checks.contracts_agree(name, group.contract, contract)
         return group
 
@@ -121,9 +113,10 @@ class Roster(Access):
         Raises:
             NotFound: no such group.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, name)
             groups.delete(connection, row.seq)
+            self._log(connection, "group.delete", row.group.name, persons=row.group.persons)
         self._searcher.wipe([row.seq])
 
     def add_person(self, group: str, name: str) -> Person:
@@ -136,7 +129,7 @@ class Roster(Access):
             LimitExceeded: the group is full.
         """
         name = checks.person_name(name)
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             return self._new_person(connection, self._group(connection, group), name).person
 
     def ensure_person(self, group: str, name: str) -> Person:
@@ -144,7 +137,7 @@ class Roster(Access):
         name = checks.person_name(name)
         with self._database.reading() as connection, contextlib.suppress(NotFound):
             return self._person(connection, self._group(connection, group), name).person
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             return self._ensured(connection, self._group(connection, group), name).person
 
     def persons(self, group: str, *, after: str | None = None, limit: int = 100) -> list[Person]:
@@ -174,9 +167,10 @@ class Roster(Access):
         Raises:
             NotFound: no such group, or no such person in it.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             person = self._person(connection, self._group(connection, group), name_or_id)
             touched = persons.delete(connection, person.seq)
+            self._log(connection, "person.delete", person.person.id, group=group)
         self._searcher.wipe(touched)
 
     def add_member(self, group: str, name_or_id: str, *, source: str) -> Person:
@@ -186,12 +180,15 @@ class Roster(Access):
 
         Raises:
             NotFound: no such group or person.
+            ConsentMissing: ``group`` demands consent, and there is none.
             AlreadyExists: a person of that name is in ``group``.
             LimitExceeded: ``group`` is full.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             origin, target = self._group(connection, source), self._group(connection, group)
             person = self._person(connection, origin, name_or_id)
+            consents.need(connection, target, person)
+            self._log(connection, "person.join", person.person.id, group=group)
             persons.join(
                 connection,
                 person,
@@ -208,10 +205,35 @@ class Roster(Access):
             NotFound: no such group or person.
             InvalidArgument: it is the person's only group.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
-            persons.leave(connection, row, self._person(connection, row, name_or_id))
+            person = self._person(connection, row, name_or_id)
+            persons.leave(connection, row, person)
+            self._log(connection, "person.leave", person.person.id, group=group)
         self._searcher.wipe([row.seq])
+
+    def renew_data_key(self, *, at_once: int = 500) -> int:
+        """Give the application a new data key, move every person's key to it, destroy the old one.
+
+        Searches and enrolments go on meanwhile. When it is killed, calling it again completes it.
+
+        Args:
+            at_once: persons in one transaction.
+
+        Returns:
+            How many persons' keys were moved.
+        """
+        seq, moved = self._application.seq, 0
+        with self._database.writing(seq) as connection:
+            version = self._database.vault.renew_data_key(connection, seq)
+            self._log(connection, "key.renew", self._application.application.id, version=version)
+        while True:
+            with self._database.writing(seq) as connection:
+                some = self._database.vault.rewrap_persons(connection, seq, limit=at_once)
+            if not some:
+                self._database.forget_deleted()
+                return moved
+            moved += some
 
     def _group(self, connection: sa.Connection, name: str) -> GroupRow:
         return groups.find(connection, self._application.seq, checks.group_name(name))
@@ -226,6 +248,27 @@ class Roster(Access):
             return self._new_person(connection, row, name)
 
     def _new_person(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
-        return persons.create(
+        made = persons.create(
             connection, self._application.seq, row, name, limit=self._limits.persons_per_group
         )
+        self._log(connection, "person.create", made.person.id, group=row.group.name)
+        return made
+
+    def _new_group(
+        self, connection: sa.Connection, name: str, contract: EmbeddingContract, scoring: Scoring
+    ) -> Group:
+        made = groups.create(
+            connection,
+            self._application.seq,
+            name,
+            contract=contract,
+            scoring=scoring,
+            limit=self._limits.groups_per_application,
+        )
+        self._log(connection, "group.create", name, contract=str(contract), scoring=scoring)
+        return made
+
+    def _log(
+        self, connection: sa.Connection, action: str, subject: str, **details: str | int
+    ) -> None:
+        self._note(connection, self._application.seq, action, subject, **details)

@@ -38,7 +38,7 @@ class Access:
             Unauthorized: unknown, revoked or expired.
         """
         key = gallery.authenticate(secret)
-        return cls(key, gallery.for_application(key.application))
+        return cls(key, gallery.for_application(key.application, actor=f"key {key.id}"))
 
 
 class KeyCache:

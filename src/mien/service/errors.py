@@ -72,6 +72,9 @@ STATUS: dict[str, int] = {
     "embedding_mismatch": 409,
     "limit_exceeded": 409,
     "gallery_unavailable": 503,
+    "consent_missing": 409,
+    "key_missing": 503,
+    "key_mismatch": 503,
     # Models
     "model": 503,
     "model_unavailable": 503,

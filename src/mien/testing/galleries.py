@@ -50,7 +50,7 @@ def unit_vectors(n: int, dim: int = 128, *, seed: int = 0) -> NDArray[np.float32
 
 
 def random_gallery(
-    folder: Path,
+    place: Path | str,
     *,
     persons: int = 10,
     faces_per_person: int = 3,
@@ -60,7 +60,17 @@ def random_gallery(
     seed: int = 0,
     limits: GalleryLimits | None = None,
 ) -> RandomGallery:
-    """Make a gallery in ``folder`` whose persons are ``person-00000``, ``person-00001``, ...
+    """Make a gallery whose persons are ``person-00000``, ``person-00001``, ...
+
+    Args:
+        place: a folder for its SQLite file, or the URL of a gallery.
+        persons: how many.
+        faces_per_person: of each.
+        dim: length of the vectors.
+        group: name of the group.
+        scoring: of the group.
+        seed: of the vectors.
+        limits: quotas.
 
     Example:
         >>> import tempfile
@@ -70,7 +80,7 @@ def random_gallery(
         ...     made.gallery.close()
         6
     """
-    url = f"sqlite:///{folder / 'gallery.db'}"
+    url = place if isinstance(place, str) else f"sqlite:///{place / 'gallery.db'}"
     contract = random_contract(dim)
     vectors = unit_vectors(persons * faces_per_person, dim, seed=seed)
     norms = np.random.default_rng(seed).uniform(5, 15, len(vectors)).astype(np.float32)

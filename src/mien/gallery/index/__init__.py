@@ -2,5 +2,6 @@
 
 from mien.gallery.index.exact import ExactIndex
 from mien.gallery.index.protocol import Consistency, Entries, Neighbours, VectorIndex
+from mien.gallery.index.shelf import Plan
 
-__all__ = ["Consistency", "Entries", "ExactIndex", "Neighbours", "VectorIndex"]
+__all__ = ["Consistency", "Entries", "ExactIndex", "Neighbours", "Plan", "VectorIndex"]

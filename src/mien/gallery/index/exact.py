@@ -1,39 +1,38 @@
-"""ExactIndex: all vectors of a group in one contiguous array, compared one by one."""
+"""ExactIndex: the vectors of each group in the memory of this process."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.gallery.index.protocol import Consistency, Entries, Neighbours
+from mien.gallery.index.ranking import Best, Kernel, best_owners
+from mien.gallery.index.shelf import Plan, Shelf, View
+from mien.gallery.index.threads import at_most
+from mien.gallery.index.upkeep import Job, due
 
 __all__ = ["ExactIndex", "Kernel"]
 
-Kernel = Literal["auto", "blas", "faiss"]
-_Best = tuple[NDArray[np.int64], NDArray[np.float32]]  # ids and similarities of one probe
-
-_FIRST_CAPACITY = 64
-# BLAS spreads a product of more than this many numbers over threads, which spin while they wait:
-# on a busy machine that costs milliseconds. A few dozen faces stay below, and need no FAISS.
-_ONE_THREAD = 9_216
-_BLAS_PROBES = 4  # from so many probes on, one matrix product is cheaper than a pass for each,
-_BLAS_WORK = 20_000_000  # if there are at least so many multiplications
-_MORE = 4  # how much further to look when entries of too few owners were found
-_MAX_SCORES = 8_000_000  # at most 32 MB of similarities at a time
+_log = logging.getLogger(__name__)
 
 
 class ExactIndex:
     """Exact search in memory. Every write is visible to the next search.
 
+    A small group is compared as float32. A large one is scanned as bytes, and what may be among
+    the best is compared in full; how wrong a byte can be is known, so the answer is the same. A
+    very large one that is searched often is first looked through by 4-bit product codes, which is
+    as good as exact and not proven to be (docs/decisions/0012-coded-index.md).
+
     Args:
-        kernel: what computes the inner products. ``auto`` takes BLAS for a tiny group and for
-            many probes in a large one, and FAISS otherwise, on the calling thread (measured:
-            docs/decisions/0007-vector-index.md).
+        kernel: what computes the inner products of float32. ``auto`` takes BLAS for a tiny group
+            and for many probes in a large one, and FAISS otherwise, on the calling thread
+            (measured: docs/decisions/0007-vector-index.md).
+        plan: from which size on a group is kept how; None: as measured.
 
     Example:
         >>> index = ExactIndex()
@@ -43,10 +42,13 @@ class ExactIndex:
         [[7]]
     """
 
-    def __init__(self, *, kernel: Kernel = "auto") -> None:
+    def __init__(self, *, kernel: Kernel = "auto", plan: Plan | None = None) -> None:
         self._kernel: Kernel = kernel
-        self._groups: dict[int, _Shelf] = {}
+        self._plan = plan or Plan()
+        self._groups: dict[int, Shelf] = {}
         self._lock = threading.Lock()  # held by writers only
+        self._worker: threading.Thread | None = None
+        self._closed = False
 
     def upsert(self, group: int, entries: Entries) -> None:
         """See :class:`VectorIndex`. Amortised O(1) a vector."""
@@ -55,15 +57,22 @@ class ExactIndex:
         with self._lock:
             shelf = self._groups.get(group)
             if shelf is None:
-                self._groups[group] = _Shelf.of([entries])
+                made = Shelf.of([entries], self._plan)
+                assert made is not None
+                self._groups[group] = made
             else:
                 shelf.put(entries)
+                self._tend(shelf)
 
     def delete(self, group: int, ids: NDArray[np.int64]) -> int:
         """See :class:`VectorIndex`. The vectors are overwritten at once."""
         with self._lock:
             shelf = self._groups.get(group)
-            return 0 if shelf is None else shelf.remove(ids)
+            if shelf is None:
+                return 0
+            gone = shelf.remove(ids)
+            self._tend(shelf)
+            return gone
 
     def search(
         self,
@@ -87,162 +96,84 @@ class ExactIndex:
         for i, (ids, scores) in enumerate(best):
             found[i, : len(ids)] = ids
             similarity[i, : len(ids)] = scores
+        self._count(shelf, len(probes))
         return Neighbours(found, similarity)
 
     def rebuild(self, group: int, batches: Iterable[Entries]) -> None:
         """See :class:`VectorIndex`. Searches go on in the old vectors until it is done."""
-        full = [batch for batch in batches if len(batch)]
-        shelf = _Shelf.of(full) if full else None
+        self._set(group, Shelf.of(batches, self._plan))
+
+    def view(self, group: int) -> View | None:
+        """All that is held of a group, as it is now; to be read only."""
+        shelf = self._groups.get(group)
+        return None if shelf is None else shelf.view
+
+    def restore(self, group: int, view: View) -> None:
+        """Replace all that is held of a group by what :meth:`view` gave."""
+        self._set(group, Shelf(view))
+
+    def settle(self) -> None:
+        """Wait until nothing is being merged or coded."""
+        while (worker := self._worker) is not None:
+            worker.join()
+
+    def close(self) -> None:
+        """Stop merging and coding; searches and writes go on."""
+        with self._lock:
+            self._closed = True
+        self.settle()
+
+    def _best(self, view: View, probes: NDArray[np.float32], k: int) -> list[Best]:
+        return best_owners(view, probes, k, kernel=self._kernel, looked_at=self._plan.looked_at)
+
+    def _set(self, group: int, shelf: Shelf | None) -> None:
         with self._lock:
             if shelf is None:
                 self._groups.pop(group, None)
             else:
                 self._groups[group] = shelf
+                self._tend(shelf)
 
-    def _best(self, view: _View, probes: NDArray[np.float32], k: int) -> list[_Best]:
-        if not view.count:
-            return []
-        work = view.count * probes.size
-        suits_blas = work <= _ONE_THREAD or (len(probes) >= _BLAS_PROBES and work >= _BLAS_WORK)
-        if self._kernel == "blas" or (self._kernel == "auto" and suits_blas):
-            return _best_by_blas(view, probes, k)
-        return [_best_by_faiss(view, probe[None], k) for probe in probes]
+    def _count(self, shelf: Shelf, probes: int) -> None:
+        before = shelf.probes
+        shelf.probes = before + probes
+        if before < self._plan.product_searches <= shelf.probes:
+            with self._lock:
+                self._tend(shelf)
 
+    # ---------------------------------------------------------------- upkeep, in a thread
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """What a search reads: the first ``count`` rows of three buffers."""
+    def _tend(self, shelf: Shelf) -> None:
+        """Start the upkeep where something is due; under the lock."""
+        if self._worker is not None or self._closed or not shelf.tended:
+            return
+        if due(shelf, self._plan) is not None:
+            self._worker = threading.Thread(target=self._work, name="mien-index", daemon=True)
+            self._worker.start()
 
-    ids: NDArray[np.int64]
-    owners: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    count: int
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            shelf, job = task
+            try:
+                with at_most(1):  # the others are for searches
+                    job.build()
+            except Exception:
+                _log.exception("The index could not be tidied up; searches go on as before.")
+                with self._lock:
+                    shelf.tended = False
+                    shelf.removed = None
+                continue
+            with self._lock:
+                job.publish(shelf)
+            del shelf, job, task  # what was replaced must not live as long as the next job
 
-
-class _Shelf:
-    """Append-only rows with tombstones, so that searches need no lock.
-
-    Rows below ``view.count`` are never moved or reused while a view can see them: appending
-    writes behind the count and then publishes a new view; growing and compacting copy into new
-    buffers.
-    """
-
-    def __init__(self, view: _View) -> None:
-        self.view = view
-        self.dead = 0
-        self.turns = 0  # odd while entries are being replaced
-        self.newest = int(view.ids[: view.count].max(initial=-1))
-
-    @classmethod
-    def of(cls, batches: list[Entries]) -> _Shelf:
-        ids = np.concatenate([batch.ids for batch in batches])
-        owners = np.concatenate([batch.owners for batch in batches])
-        vectors = np.concatenate([batch.vectors for batch in batches])
-        return cls(_View(ids, owners, vectors, len(ids)))
-
-    def put(self, entries: Entries) -> None:
-        known = bool(len(self._rows(entries.ids)))
-        self.turns += known
-        self.remove(entries.ids)
-        self._append(entries)
-        self.turns += known
-
-    def _append(self, entries: Entries) -> None:
-        view = self.view
-        count = view.count + len(entries)
-        if count > len(view.ids):
-            view = _resized(view, slice(view.count), max(2 * len(view.ids), count))
-        view.ids[view.count : count] = entries.ids
-        view.owners[view.count : count] = entries.owners
-        view.vectors[view.count : count] = entries.vectors
-        self.newest = max(self.newest, int(entries.ids.max()))
-        self.view = _View(view.ids, view.owners, view.vectors, count)
-
-    def remove(self, ids: NDArray[np.int64]) -> int:
-        view, rows = self.view, self._rows(ids)
-        if not len(rows):
-            return 0
-        # The id goes before the vector is wiped: a search that read a half-wiped vector reads
-        # the ids afterwards and drops the row.
-        view.ids[rows] = -1
-        view.vectors[rows] = 0
-        self.dead += len(rows)
-        if self.dead > max(_FIRST_CAPACITY, view.count // 4):
-            alive = np.flatnonzero(view.ids[: view.count] >= 0)
-            self.view = _resized(view, alive, max(_FIRST_CAPACITY, 5 * len(alive) // 4))
-            self.dead = 0
-        return len(rows)
-
-    def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.intp]:
-        ids = ids[(ids >= 0) & (ids <= self.newest)]  # new entries have new, higher numbers
-        if not len(ids):
-            return np.zeros(0, np.intp)
-        return np.flatnonzero(np.isin(self.view.ids[: self.view.count], ids))
-
-
-def _resized(view: _View, keep: slice | NDArray[np.intp], capacity: int) -> _View:
-    kept = view.ids[keep]
-    ids = np.full(capacity, -1, np.int64)
-    owners = np.full(capacity, -1, np.int64)
-    vectors = np.zeros((capacity, view.vectors.shape[1]), np.float32)
-    ids[: len(kept)] = kept
-    owners[: len(kept)] = view.owners[keep]
-    vectors[: len(kept)] = view.vectors[keep]
-    return _View(ids, owners, vectors, len(kept))
-
-
-def _best_by_blas(view: _View, probes: NDArray[np.float32], k: int) -> list[_Best]:
-    """All inner products of a block of probes at a time, then the best of each probe."""
-    found = []
-    step = max(1, _MAX_SCORES // view.count)
-    for start in range(0, len(probes), step):
-        similarity = probes[start : start + step] @ view.vectors[: view.count].T
-        found += [_best_of_scores(view, scores, k) for scores in similarity]
-    return found
-
-
-def _best_of_scores(view: _View, scores: NDArray[np.float32], k: int) -> _Best:
-    n, fetch = len(scores), _first_fetch(k)
-    while fetch < n // 2:
-        rows = np.argpartition(scores, n - fetch)[n - fetch :]
-        rows = rows[np.argsort(-scores[rows], kind="stable")]
-        best = _first_of_owners(view, rows, scores[rows], k)
-        if len(best[0]) == k:
-            return best
-        fetch *= _MORE
-    rows = np.argsort(-scores, kind="stable")
-    return _first_of_owners(view, rows, scores[rows], k)
-
-
-def _best_by_faiss(view: _View, probe: NDArray[np.float32], k: int) -> _Best:
-    """One pass over the vectors without an array of all inner products."""
-    import faiss
-
-    vectors = view.vectors[: view.count]
-    fetch = min(_first_fetch(k), view.count)
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # of this thread: for one probe the others would only spin
-    try:
-        scores, rows = faiss.knn(probe, vectors, fetch, metric=faiss.METRIC_INNER_PRODUCT)
-    finally:
-        faiss.omp_set_num_threads(threads)
-    best = _first_of_owners(view, rows[0], scores[0], k)
-    if len(best[0]) == k or fetch == view.count:
-        return best
-    return _best_by_blas(view, probe, k)[0]
-
-
-def _first_fetch(k: int) -> int:
-    """Entries to look at first, so that k owners are among them as a rule."""
-    return _MORE * k + 16
-
-
-def _first_of_owners(
-    view: _View, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int
-) -> _Best:
-    """The best entry of each owner; rows come best first."""
-    ids = view.ids[rows]  # after the vectors were read: see _Shelf.remove
-    alive = np.flatnonzero(ids >= 0)
-    _, first = np.unique(view.owners[rows[alive]], return_index=True)
-    keep = alive[np.sort(first)[:k]]
-    return ids[keep], scores[keep]
+    def _next(self) -> tuple[Shelf, Job] | None:
+        with self._lock:
+            if not self._closed:
+                for shelf in self._groups.values():
+                    job = due(shelf, self._plan) if shelf.tended else None
+                    if job is not None:
+                        shelf.removed = []
+                        return shelf, job
+            self._worker = None
+            return None

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import exc
+from sqlalchemy.engine import make_url
 
+from mien import config
 from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
-from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
+from mien.gallery.protect import KeyWrapper, key_ring
+from mien.gallery.records import postgres, sqlite
+from mien.gallery.records.backend import Backend, Engines
+from mien.gallery.records.vault import OPTION, Vault
 
 __all__ = ["Database"]
-
-_POOL = 8
-_OVERFLOW = 120
-_DRIVERS = ("sqlite", "sqlite+pysqlite")
 
 
 class Database:
     """One SQL database. Safe to use from several threads, not across ``fork``.
 
     Args:
-        url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
-        create: make the file (mode 0600) and its folder (0700) where they are missing; without
-            it, a file that cannot be written is opened for reading.
+        url: ``sqlite:///relative/file.db``, ``sqlite:////absolute/file.db`` or
+            ``postgresql://user@host/database``.
+        create: make the file or the tables where they are missing; without it, a file that cannot
+            be written is opened for reading.
         timeout_s: how long a write waits for another writer.
+        keys: gives the master keys when they are first needed, see :class:`Vault`; None: those of
+            the settings.
 
     Raises:
         ConfigurationError: a URL that cannot be used.
@@ -39,61 +38,94 @@ class Database:
         GalleryUnavailable: the file or its folder cannot be made or read.
     """
 
-    def __init__(self, url: str, *, create: bool = True, timeout_s: float = 10.0) -> None:
-        parsed = _sqlite_url(url)
-        self._file = DatabaseFile(Path(parsed.database or ""), create=create, timeout_s=timeout_s)
-        self.name = self._file.name
+    def __init__(
+        self,
+        url: str,
+        *,
+        create: bool = True,
+        timeout_s: float = 10.0,
+        keys: Callable[[bool], KeyWrapper] | None = None,
+    ) -> None:
+        self._backend = _backend(url, create=create, timeout_s=timeout_s)
+        self.vault = Vault(keys or _keys_of_settings)
+        # Connections carry the keys, so that whoever reads a template finds them.
+        self._engines = Engines(
+            *(
+                engine.execution_options(**{OPTION: self.vault})
+                for engine in (
+                    self._backend.engines.reading,
+                    self._backend.engines.snapshots,
+                    self._backend.engines.writes,
+                )
+            )
+        )
+        self.name = self._backend.name
+        self.makes_tables = self._backend.makes_tables
         self._pid = os.getpid()
         self._closed = False
-        self._timeout_s = timeout_s
-        # Threads of one process queue here in turn instead of polling the file's lock.
-        self._writer = threading.Lock()
-        self._engine = sa.create_engine(
-            parsed,
-            creator=self._file.connect,
-            pool_size=_POOL,
-            max_overflow=_OVERFLOW,
-            pool_timeout=timeout_s,
-        )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
-        self._snapshots = self._engine.execution_options(mien_begin="BEGIN")
-        self._writes = self._engine.execution_options(mien_begin="BEGIN IMMEDIATE")
+        self._engine = self._engines.reading
+        self._driver_error = self._engine.dialect.loaded_dbapi.Error
 
     @property
     def dialect(self) -> str:
-        """``sqlite``."""
+        """``sqlite`` or ``postgresql``."""
         return self._engine.dialect.name
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection whose statements each see the newest committed state."""
-        with self._translated(), self._engine.connect() as connection:
+        with self._translated(), self._engines.reading.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection whose statements all see one committed state."""
-        with self._translated(), self._snapshots.connect() as connection:
+        with self._translated(), self._engines.snapshots.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """The only writer's connection: all or nothing, durable once the block has been left."""
-        if not self._writer.acquire(timeout=self._timeout_s):
-            raise self._file.unavailable(BUSY)
-        try:
-            with self._translated(), self._writes.begin() as connection:
-                yield connection
-        finally:
-            self._writer.release()
+    def writing(self, application: int | None = None) -> Iterator[sa.Connection]:
+        """The only writer's connection: all or nothing, durable once the block has been left.
 
-    def set_journal(self) -> None:
-        """Switch a new SQLite file to write-ahead logging, which the file remembers."""
-        with self.reading() as connection:
-            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-            if mode != "wal":
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        Args:
+            application: number of the application whose rows are written and read. Writers of
+                other applications may go on meanwhile, where the database can do that. None:
+                anything may be written, and nobody else writes.
+        """
+        with (
+            self._backend.turn(application),
+            self._translated(),
+            self._engines.writes.begin() as connection,
+        ):
+            self._backend.begin(connection, application)
+            yield connection
+
+    @contextmanager
+    def touching(self) -> Iterator[sa.Connection]:
+        """A transaction for times of use and the like: in PostgreSQL it waits for no other writer.
+
+        What it writes must not depend on what it reads, nor anything else on what it writes.
+        """
+        if self.dialect == "sqlite":
+            with self.writing() as connection:
+                yield connection
+            return
+        with self._translated(), self._engines.writes.begin() as connection:
+            yield connection
+
+    def prepare(self) -> None:
+        """Make a database without tables ready for them."""
+        with self._translated():
+            self._backend.prepare()
+
+    def forget_deleted(self) -> None:
+        """Let nothing of what was deleted stay in the database's own log, as far as that is ours.
+
+        SQLite's log is emptied (deleted content is overwritten in the file itself already).
+        PostgreSQL's log lives on for a while by the server's rules: there a destroyed key counts.
+        """
+        with self._translated():
+            self._backend.forget_deleted()
 
     def close(self) -> None:
         """Close every connection; the database refuses further use."""
@@ -108,7 +140,7 @@ class Database:
             raise GalleryUnavailable("The gallery was opened before a fork: open it again.")
         # A search in a deleted gallery is refused like a write: it was deleted on purpose. After
         # the block too, so that nothing is acknowledged that went into a file without a name.
-        self._file.check()
+        self._backend.check()
         try:
             yield
         except exc.IntegrityError:
@@ -116,49 +148,30 @@ class Database:
                 f"The gallery {self.name!r} was given the same twice at one moment: try again."
             ) from None
         except exc.TimeoutError:
-            raise self._file.unavailable(
+            raise self._backend.unavailable(
                 "has no free connection: send fewer requests at once"
             ) from None
         except exc.DBAPIError as error:
-            self._file.check()
-            raise self._file.unavailable(reason_of(error.orig)) from None
-        self._file.check()
+            self._backend.check()
+            raise self._backend.unavailable(self._backend.reason_of(error.orig)) from None
+        except self._driver_error as error:
+            raise self._backend.unavailable(self._backend.reason_of(error)) from None
+        self._backend.check()
 
 
-def _sqlite_url(text: str) -> URL:
+def _backend(text: str, *, create: bool, timeout_s: float) -> Backend:
     try:
         url = make_url(text)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         url = None
-    if url is None or url.drivername not in _DRIVERS:
-        raise ConfigurationError("A gallery's URL looks like sqlite:///gallery.db.")
-    if url.query or url.host or url.username or url.password or url.port:
-        raise ConfigurationError(
-            "A gallery's URL names a file and nothing else, as in sqlite:///gallery.db: no host, "
-            "no user and no options after a '?'."
-        )
-    database = url.database or ""
-    if database in ("", ":memory:"):
-        raise ConfigurationError(
-            "A gallery in memory would be lost at once: name a file, as in sqlite:///gallery.db."
-        )
-    if database.startswith("file:") or "\x00" in database:
-        raise ConfigurationError("Name the gallery's file itself, as in sqlite:///gallery.db.")
-    return url
+    if url is not None and url.drivername in sqlite.DRIVERS:
+        return sqlite.SqliteBackend(url, create=create, timeout_s=timeout_s)
+    if url is not None and url.drivername in postgres.DRIVERS:
+        return postgres.PostgresBackend(url, create=create, timeout_s=timeout_s)
+    raise ConfigurationError(
+        "A gallery's URL looks like sqlite:///gallery.db or postgresql://user@host/database."
+    )
 
 
-def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # Transactions are begun by _begin, never by the driver, which would begin them too late.
-    connection.isolation_level = None
-    for pragma in (
-        "foreign_keys = ON",
-        "synchronous = FULL",  # a commit has reached the disk when it returns
-        "secure_delete = ON",  # a deleted template is overwritten, not only unlinked
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: sa.Connection) -> None:
-    statement = connection.get_execution_options().get("mien_begin")
-    if statement is not None:
-        connection.exec_driver_sql(statement)
+def _keys_of_settings(create: bool) -> KeyWrapper:
+    return key_ring(config.load(), create=create)

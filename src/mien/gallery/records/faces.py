@@ -19,6 +19,7 @@ from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
 from mien.gallery.records.schema import faces, groups, members, persons
+from mien.gallery.records.sealing import open_vectors, seal_vectors
 from mien.types import Box, Embeddings
 
 __all__ = ["Source", "add", "delete", "find", "page", "templates"]
@@ -48,6 +49,9 @@ _FACES = (
         faces.c.x1,
         faces.c.y1,
         faces.c.created_at,
+        faces.c.external_image_id,
+        faces.c.user_data,
+        faces.c.quality,
     )
     .join(members, members.c.person_seq == faces.c.person_seq)
     .join(persons, persons.c.seq == faces.c.person_seq)
@@ -85,9 +89,10 @@ def add(
         )
         for i, norm in enumerate(embeddings.norm)
     ]
+    sealed = seal_vectors(connection, row.group.contract, person.seq, ids, embeddings.vector)
     values = [
-        _values(face, embeddings.vector[i], person.seq, row.contract_seq)
-        for i, face in enumerate(stored)
+        _values(face, blob, person.seq, row.contract_seq)
+        for face, blob in zip(stored, sealed, strict=True)
     ]
     insert = faces.insert().returning(faces.c.seq, sort_by_parameter_order=True)
     seqs = connection.execute(insert, values).scalars().all()
@@ -149,11 +154,9 @@ def templates(
     """All faces of a member and their templates, in the same order."""
     query = _of(row).add_columns(faces.c.vector).where(faces.c.person_seq == person.seq)
     found = connection.execute(query.order_by(faces.c.id)).all()
-    vector = np.frombuffer(b"".join(face.vector for face in found), "<f4")
     norm = [math.nan if face.norm is None else face.norm for face in found]
     return [_face(face, row) for face in found], Embeddings(
-        vector.reshape(len(found), row.group.contract.dim).astype(np.float32),
-        np.array(norm, np.float32),
+        open_vectors(connection, row.group.contract, found), np.array(norm, np.float32)
     )
 
 
@@ -212,16 +215,14 @@ def _new_ids(n: int) -> list[str]:
     return [f"{stamp:012x}{bits:020x}" for bits in sorted(secrets.randbits(80) for _ in range(n))]
 
 
-def _values(
-    face: StoredFace, vector: np.ndarray[Any, Any], person_seq: int, contract_seq: int
-) -> dict[str, Any]:
+def _values(face: StoredFace, sealed: bytes, person_seq: int, contract_seq: int) -> dict[str, Any]:
     box = face.box
     key = None if face.source_sha256 is None else f"{face.source_sha256}:{box and box.to_list()}"
     return {
         "id": face.id,
         "person_seq": person_seq,
         "contract_seq": contract_seq,
-        "vector": vector.astype("<f4").tobytes(),
+        "vector": sealed,
         "norm": face.norm,
         "source_sha256": face.source_sha256,
         "x0": None if box is None else box.x0,
@@ -243,6 +244,9 @@ def _face(row: sa.Row[*tuple[Any, ...]], group: GroupRow) -> StoredFace:
         row.source_sha256,
         _box(row),
         row.created_at,
+        row.external_image_id,
+        row.user_data,
+        row.quality,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
-from mien.gallery.model import Group, Scoring
+from mien.gallery.model import Group, GroupSettings, Scoring
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
@@ -43,6 +44,8 @@ _COLUMNS = sa.select(
     groups.c.persons,
     groups.c.faces,
     groups.c.created_at,
+    groups.c.settings,
+    groups.c.user_data,
     contracts.c.model,
     contracts.c.source_sha256,
     contracts.c.preprocessing,
@@ -151,12 +154,23 @@ def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int
     query = sa.select(contracts.c.seq).filter_by(**facts)
     seq = connection.execute(query).scalar_one_or_none()
     if seq is None:
-        insert = contracts.insert().values(**facts).returning(contracts.c.seq)
-        seq = connection.execute(insert).scalar_one()
+        # Applications share contracts: another one may be adding this one just now.
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(contracts.insert().values(**facts))
+        seq = connection.execute(query).scalar_one()
     return int(seq)
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> GroupRow:
     contract = EmbeddingContract(row.model, row.source_sha256, row.preprocessing, row.dim)
-    group = Group(row.name, contract, row.scoring, row.persons, row.faces, row.created_at)
+    group = Group(
+        row.name,
+        contract,
+        row.scoring,
+        row.persons,
+        row.faces,
+        row.created_at,
+        GroupSettings.from_stored(row.settings),
+        row.user_data,
+    )
     return GroupRow(row.seq, row.contract_seq, row.version, row.changes_from, group)

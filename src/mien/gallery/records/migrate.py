@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import sqlalchemy as sa
 
-from mien.errors import GalleryUnavailable
+from mien.errors import GalleryUnavailable, NotFound
 from mien.gallery.model import DEFAULT_APPLICATION
 from mien.gallery.records import applications
 from mien.gallery.records.database import Database
+from mien.gallery.records.seal_old import is_sealed, seal_old
 
 __all__ = ["HEAD", "VERSION_TABLE", "migrate"]
 
@@ -15,6 +18,8 @@ HEAD = "0002"
 """Number of the newest migration in ``migrations/versions``."""
 
 VERSION_TABLE = "mien_schema"
+
+_log = logging.getLogger(__name__)
 
 
 def migrate(database: Database) -> None:
@@ -24,17 +29,33 @@ def migrate(database: Database) -> None:
     do. An up-to-date database costs two reads, and Alembic is not imported.
 
     Raises:
+        NotFound: there are no tables, and none are to be made.
         GalleryUnavailable: made by a newer Mien, not Mien's, damaged, locked or read-only.
     """
     with database.snapshot() as connection:
         revision = _revision(connection, database.name)
     if revision == HEAD:
+        _seal(database)
         return
-    database.set_journal()
+    if revision is None and not database.makes_tables:
+        raise NotFound(f"There is no gallery {database.name!r} yet: enrol somebody first.")
+    database.prepare()
     with database.writing() as connection:
         if _revision(connection, database.name) != HEAD:
             _upgrade(connection)
             applications.ensure(connection, DEFAULT_APPLICATION)
+    _seal(database)
+
+
+def _seal(database: Database) -> None:
+    """Seal templates of before; a database that cannot be written is read as it is."""
+    with database.reading() as connection:
+        if is_sealed(connection):
+            return
+    try:
+        seal_old(database)
+    except GalleryUnavailable as error:
+        _log.warning("Templates of an older Mien could not be sealed yet: %s", error.message)
 
 
 def _revision(connection: sa.Connection, name: str) -> str | None:

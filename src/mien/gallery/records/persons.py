@@ -15,7 +15,7 @@ from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, groups, members, persons
 
-__all__ = ["PersonRow", "create", "delete", "find", "join", "leave", "page"]
+__all__ = ["PersonRow", "create", "delete", "find", "find_by_seq", "join", "leave", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,9 @@ _MEMBERS = (
         members.c.name,
         persons.c.created_at,
         persons.c.anonymous,
+        persons.c.user_data,
+        persons.c.external_id,
+        persons.c.last_seen_at,
         _FACES.label("faces"),
     )
     .join(members, members.c.person_seq == persons.c.seq)
@@ -64,6 +67,12 @@ def find(connection: sa.Connection, row: GroupRow, name_or_id: str) -> PersonRow
     if found is None:
         raise NotFound(f"There is no person {name_or_id!r} in the group {row.group.name!r}.")
     return _row(found)
+
+
+def find_by_seq(connection: sa.Connection, row: GroupRow, seq: int) -> PersonRow:
+    """The member of that number, who must be there."""
+    query = _MEMBERS.where(persons.c.seq == seq)
+    return _row(connection.execute(query, _scope(row)).one())
 
 
 def page(
@@ -203,4 +212,14 @@ def _scope(row: GroupRow) -> dict[str, Any]:
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> PersonRow:
-    return PersonRow(row.seq, Person(row.id, row.name, row.faces, row.created_at, row.anonymous))
+    person = Person(
+        row.id,
+        row.name,
+        row.faces,
+        row.created_at,
+        row.anonymous,
+        row.user_data,
+        row.external_id,
+        row.last_seen_at,
+    )
+    return PersonRow(row.seq, person)

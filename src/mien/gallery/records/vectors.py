@@ -16,6 +16,7 @@ from mien.errors import InvalidArgument
 from mien.gallery.index import Entries
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, members, persons
+from mien.gallery.records.sealing import open_vectors
 from mien.types import Embeddings
 
 __all__ = [
@@ -89,7 +90,7 @@ def face_entries(
 ) -> Iterator[Entries]:
     """Vectors of a group's faces by number; of all, or of those of ``face_seqs`` still there."""
     for found in _vectors(connection, row, faces.c.seq, face_seqs):
-        yield _entries(found, row)
+        yield _entries(connection, found, row)
 
 
 def person_entries(
@@ -99,7 +100,7 @@ def person_entries(
     found = list(_vectors(connection, row, faces.c.person_seq, person_seqs))
     if not found:
         return
-    of_faces = _entries([vector for batch in found for vector in batch], row)
+    of_faces = _entries(connection, [face for batch in found for face in batch], row)
     ids, inverse = np.unique(of_faces.owners, return_inverse=True)
     yield Entries(ids, ids, _means(of_faces.vectors, inverse, len(ids)))
 
@@ -140,6 +141,7 @@ def faces_of(
                 persons.c.id.label("person_id"),
                 members.c.name,
                 faces.c.id,
+                faces.c.person_seq,
                 faces.c.vector,
                 faces.c.norm,
             )
@@ -161,11 +163,11 @@ def faces_of(
         rows = connection.execute(query)
         of_members = (one for one in rows if one.name is not None and one.id is not None)
         for person_id, own in groupby(of_members, key=lambda face: str(face.person_id)):
-            _, _, ids, blobs, norms = zip(*own, strict=True)
-            vector = np.frombuffer(b"".join(blobs), "<f4").reshape(len(ids), -1)
-            norm = [math.nan if known is None else known for known in norms]
-            templates = Embeddings(vector.astype(np.float32), np.array(norm, np.float32))
-            found[person_id] = (list(ids), templates)
+            of_one = list(own)
+            norm = [math.nan if face.norm is None else face.norm for face in of_one]
+            vector = open_vectors(connection, row.group.contract, of_one)
+            templates = Embeddings(vector, np.array(norm, np.float32))
+            found[person_id] = ([face.id for face in of_one], templates)
     return found
 
 
@@ -214,7 +216,7 @@ def _vectors(
     wanted: Sequence[int] | None,
 ) -> Iterator[Sequence[sa.Row[*tuple[Any, ...]]]]:
     query = (
-        sa.select(faces.c.seq, faces.c.person_seq, faces.c.vector)
+        sa.select(faces.c.seq, faces.c.person_seq, faces.c.id, faces.c.vector)
         .join(members, members.c.person_seq == faces.c.person_seq)
         .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
     )
@@ -228,13 +230,13 @@ def _vectors(
             yield found
 
 
-def _entries(found: Sequence[sa.Row[*tuple[Any, ...]]], row: GroupRow) -> Entries:
-    seqs, persons_of, blobs = zip(*found, strict=True)
-    vectors = np.frombuffer(b"".join(blobs), "<f4")
+def _entries(
+    connection: sa.Connection, found: Sequence[sa.Row[*tuple[Any, ...]]], row: GroupRow
+) -> Entries:
     return Entries(
-        np.array(seqs, np.int64),
-        np.array(persons_of, np.int64),
-        vectors.reshape(len(found), row.group.contract.dim).astype(np.float32),
+        np.array([face.seq for face in found], np.int64),
+        np.array([face.person_seq for face in found], np.int64),
+        open_vectors(connection, row.group.contract, found),
     )
 
 

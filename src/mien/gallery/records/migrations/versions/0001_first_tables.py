@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 SEQ = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+NAME = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
 
 
 def _ref(target: str, *, index: bool = False) -> sa.Column[int]:
@@ -33,7 +34,7 @@ def _access_tables() -> None:
         "applications",
         sa.Column("seq", SEQ, primary_key=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
-        sa.Column("name", sa.String(255), nullable=False, unique=True),
+        sa.Column("name", NAME, nullable=False, unique=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -67,7 +68,7 @@ def _group_tables() -> None:
         "groups",
         sa.Column("seq", SEQ, primary_key=True),
         _ref("application"),
-        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.Column("contract_seq", SEQ, sa.ForeignKey("contracts.seq"), nullable=False),
         sa.Column("metric", sa.String(32), nullable=False),
         sa.Column("scoring", sa.String(32), nullable=False),
@@ -95,7 +96,7 @@ def _face_tables() -> None:
         "members",
         _ref("group"),
         _ref("person", index=True),
-        sa.Column("name", sa.String(255), nullable=False),
+        sa.Column("name", NAME, nullable=False),
         sa.PrimaryKeyConstraint("group_seq", "person_seq"),
         sa.UniqueConstraint("group_seq", "name"),
     )

@@ -1,0 +1,139 @@
+"""SQLite: one file, one writer at a time, readers that never wait."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from mien.errors import ConfigurationError, GalleryUnavailable
+from mien.gallery.records.backend import Engines
+from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
+
+__all__ = ["DRIVERS", "SqliteBackend"]
+
+DRIVERS = ("sqlite", "sqlite+pysqlite")
+"""The schemes of its URLs."""
+
+_POOL = 8
+_OVERFLOW = 120
+
+
+class SqliteBackend:
+    """A :class:`mien.gallery.records.backend.Backend` in one file.
+
+    Args:
+        url: ``sqlite:///relative/file.db`` or ``sqlite:////absolute/file.db``.
+        create: make the file (mode 0600) and its folder (0700) where they are missing; without
+            it, a file that cannot be written is opened for reading.
+        timeout_s: how long a write waits for another writer.
+
+    Raises:
+        ConfigurationError: a URL that cannot be used.
+        NotFound: no such file, and ``create`` is False.
+        GalleryUnavailable: the file or its folder cannot be made or read.
+    """
+
+    makes_tables = True  # whether the file may be made, was decided when it was opened
+
+    def __init__(self, url: URL, *, create: bool, timeout_s: float) -> None:
+        _check(url)
+        self._file = DatabaseFile(Path(url.database or ""), create=create, timeout_s=timeout_s)
+        self.name = self._file.name
+        self._timeout_s = timeout_s
+        # Threads of one process queue here in turn instead of polling the file's lock.
+        self._writer = threading.Lock()
+        engine = sa.create_engine(
+            url,
+            creator=self._file.connect,
+            pool_size=_POOL,
+            max_overflow=_OVERFLOW,
+            pool_timeout=timeout_s,
+        )
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+        self.engines = Engines(
+            engine,
+            engine.execution_options(mien_begin="BEGIN"),
+            engine.execution_options(mien_begin="BEGIN IMMEDIATE"),
+        )
+
+    @contextmanager
+    def turn(self, application: int | None) -> Iterator[None]:
+        """One writer at a time, whatever the application."""
+        if not self._writer.acquire(timeout=self._timeout_s):
+            raise self.unavailable(BUSY)
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def begin(self, connection: sa.Connection, application: int | None) -> None:
+        """``BEGIN IMMEDIATE`` has taken the lock already."""
+
+    def prepare(self) -> None:
+        """Switch a new file to write-ahead logging, which the file remembers."""
+        with self.engines.reading.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            if mode != "wal":
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def forget_deleted(self) -> None:
+        """Bring the log into the file and cut it to nothing.
+
+        A reader of another process may hold it up: then the next checkpoint overwrites it, and
+        what is left was sealed with a key that is gone.
+        """
+        with self.engines.reading.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+    def check(self) -> None:
+        """Refuse a file that was deleted, moved or replaced."""
+        self._file.check()
+
+    def unavailable(self, reason: str) -> GalleryUnavailable:
+        """An error that names the file by its last part only."""
+        return self._file.unavailable(reason)
+
+    def reason_of(self, error: BaseException | None) -> str:
+        """What an error of SQLite means for the user."""
+        return reason_of(error)
+
+
+def _check(url: URL) -> None:
+    if url.query or url.host or url.username or url.password or url.port:
+        raise ConfigurationError(
+            "A gallery's URL names a file and nothing else, as in sqlite:///gallery.db: no host, "
+            "no user and no options after a '?'."
+        )
+    database = url.database or ""
+    if database in ("", ":memory:"):
+        raise ConfigurationError(
+            "A gallery in memory would be lost at once: name a file, as in sqlite:///gallery.db."
+        )
+    if database.startswith("file:") or "\x00" in database:
+        raise ConfigurationError("Name the gallery's file itself, as in sqlite:///gallery.db.")
+
+
+def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # Transactions are begun by _begin, never by the driver, which would begin them too late.
+    connection.isolation_level = None
+    for pragma in (
+        "foreign_keys = ON",
+        "synchronous = FULL",  # a commit has reached the disk when it returns
+        "secure_delete = ON",  # a deleted template is overwritten, not only unlinked
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    statement = connection.get_execution_options().get("mien_begin")
+    if statement is not None:
+        connection.exec_driver_sql(statement)
