@@ -84,11 +84,12 @@ def main() -> None:
     models = ModelStore(config.load(accept_licences=("glasses",)))
     steps, without, kept, opened = [], [], [], set()
     for use in uses(models, options.photo):
+        kept.append(use)
         try:
-            kept.append(use)
             use.work()
         except ModelUnavailable as error:
             without.append(f"{use.name}: {error.message}")
+            continue
         opened |= set(models.holding())
         steps.append({"model": use.name, "resident_mb": resident_bytes() / MB})
         if options.release:

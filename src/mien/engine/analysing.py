@@ -15,7 +15,7 @@ from mien.landmarks.named import FaceLandmarks
 from mien.types import Face, Faces, Result
 
 if TYPE_CHECKING:
-    from mien.engine.core import Engine
+    from mien.engine.photos import PhotoEngine
 
 __all__ = ["analyze_faces", "landmarks_of"]
 
@@ -25,14 +25,14 @@ DETAIL_SIDE = 224
 
 
 def analyze_faces(
-    engine: Engine, photo: Photo, faces: Faces, attributes: Sequence[Attribute]
+    engine: PhotoEngine, photo: Photo, faces: Faces, attributes: Sequence[Attribute]
 ) -> tuple[FaceAnalysis, ...]:
     """See :meth:`mien.Engine.analyze_faces`."""
     return tuple(engine.map(lambda face: _answer(engine, photo, face, attributes), faces))
 
 
 def landmarks_of(
-    engine: Engine, photo: Photo, faces: Faces, model: LandmarkModel
+    engine: PhotoEngine, photo: Photo, faces: Faces, model: LandmarkModel
 ) -> tuple[FaceAnalysis, ...]:
     """See :meth:`mien.Engine.landmarks`."""
 
@@ -45,14 +45,14 @@ def landmarks_of(
 
 
 def _answer(
-    engine: Engine, photo: Photo, face: Face, attributes: Sequence[Attribute]
+    engine: PhotoEngine, photo: Photo, face: Face, attributes: Sequence[Attribute]
 ) -> FaceAnalysis:
     view = _view(engine, photo, face)
     values: dict[str, Result] = {one.name: one.measure(view) for one in attributes}
     return FaceAnalysis(face, values)
 
 
-def _view(engine: Engine, photo: Photo, face: Face) -> FaceView:
+def _view(engine: PhotoEngine, photo: Photo, face: Face) -> FaceView:
     """The face in the decode that detection used, or in the full-size photo if it is small."""
     pixels = engine.detection_pixels(photo)
     scale = pixels.shape[1] / photo.width

@@ -22,7 +22,7 @@ from mien.results import Detection, Representation
 from mien.types import RGB, Embeddings, Face, Faces
 
 if TYPE_CHECKING:
-    from mien.engine.core import Engine
+    from mien.engine.photos import PhotoEngine
 
 __all__ = ["ExtractedFace", "Extraction", "extract_faces", "find_faces", "represent"]
 
@@ -85,7 +85,7 @@ class Extraction:
 
 
 def find_faces(
-    engine: Engine, photo: Photo, *, enforce: bool, max_faces: int | None = None
+    engine: PhotoEngine, photo: Photo, *, enforce: bool, max_faces: int | None = None
 ) -> Detection:
     """The faces of a photo; where there is none, an error, or the photo as one face.
 
@@ -106,7 +106,7 @@ def find_faces(
 
 
 def extract_faces(
-    engine: Engine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
+    engine: PhotoEngine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
 ) -> Extraction:
     """See :meth:`mien.Engine.extract_faces`."""
     _check(options)
@@ -124,7 +124,7 @@ def extract_faces(
 
 
 def represent(
-    engine: Engine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
+    engine: PhotoEngine, photo: Photo, options: Preprocessing, *, max_faces: int | None = None
 ) -> Representation:
     """See :meth:`mien.Engine.represent`."""
     _check(options)
@@ -157,7 +157,9 @@ def _check(options: object) -> None:
         )
 
 
-def _view(engine: Engine, photo: Photo, face: Face, options: Preprocessing) -> tuple[RGB, Face]:
+def _view(
+    engine: PhotoEngine, photo: Photo, face: Face, options: Preprocessing
+) -> tuple[RGB, Face]:
     """The pixels to cut the face from, and the face in them.
 
     The decode that detection used, where that is a smaller one and still has all the detail that

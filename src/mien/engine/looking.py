@@ -12,7 +12,7 @@ from mien.results import Detection
 from mien.types import RGB, Embeddings, Face, Faces
 
 if TYPE_CHECKING:
-    from mien.engine.core import Engine
+    from mien.engine.photos import PhotoEngine
 
 __all__ = ["DETECTION_SIDE", "detect", "detection_pixels", "embed"]
 
@@ -25,7 +25,7 @@ def detection_pixels(photo: Photo) -> RGB:
     return photo.scaled(DETECTION_SIDE)
 
 
-def detect(engine: Engine, photo: Photo) -> Detection:
+def detect(engine: PhotoEngine, photo: Photo) -> Detection:
     """The faces of ``photo``, in its pixels, largest first."""
     pixels = detection_pixels(photo)
     found = engine.detector.detect([pixels])[0]
@@ -34,7 +34,7 @@ def detect(engine: Engine, photo: Photo) -> Detection:
     return Detection(photo.width, photo.height, faces, engine.detector.name, pixels)
 
 
-def embed(engine: Engine, photo: Photo, faces: Faces) -> Embeddings:
+def embed(engine: PhotoEngine, photo: Photo, faces: Faces) -> Embeddings:
     """The embeddings of ``faces``, in their order."""
     embedder = engine.embedder
     if not len(faces):
@@ -47,7 +47,7 @@ def embed(engine: Engine, photo: Photo, faces: Faces) -> Embeddings:
     )
 
 
-def _crop(engine: Engine, photo: Photo, face: Face) -> NDArray[np.uint8]:
+def _crop(engine: PhotoEngine, photo: Photo, face: Face) -> NDArray[np.uint8]:
     """The aligned crop, from the full-size photo where a smaller decode would cost detail."""
     embedder = engine.embedder
     pixels = detection_pixels(photo)

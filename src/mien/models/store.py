@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import tempfile
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +10,6 @@ from pathlib import Path
 from mien.config import MEGABYTE, Settings
 from mien.errors import (
     ChecksumMismatch,
-    LicenceNotAccepted,
     ModelError,
     ModelUnavailable,
     RuntimeUnavailable,
@@ -20,16 +17,13 @@ from mien.errors import (
 )
 from mien.models.bundle import read_bundle, write_bundle
 from mien.models.cache import Cache
-from mien.models.card import ArchiveSource, ModelCard, Source, Task
+from mien.models.card import ModelCard, Source, Task
 from mien.models.catalogue import load_catalogue
-from mien.models.child import convert_in_child
 from mien.models.choice import Candidate, Choice
-from mien.models.convert import converter
-from mien.models.fetch import Fetcher
+from mien.models.files import ModelFiles
 from mien.models.held import HeldNets
 from mien.models.progress import Progress, silent
 from mien.models.runtimes import Runtimes
-from mien.models.sample_sources import PARTIAL, SAMPLES
 from mien.models.session import Session
 from mien.models.verify import Verification, inspect
 from mien.spelling import near
@@ -57,20 +51,14 @@ class ModelStore:
         self._progress = progress or silent
         self._runtimes = Runtimes(self.cache)
         self._nets = HeldNets(settings.model_memory_mb * MEGABYTE)
-        self._lock = threading.RLock()
-        self._own_folder: tempfile.TemporaryDirectory[str] | None = None
 
     @cached_property
     def _catalogue(self) -> dict[str, ModelCard]:
         return load_catalogue()
 
     @cached_property
-    def _fetcher(self) -> Fetcher:
-        samples = [*SAMPLES.values(), *PARTIAL.values()]
-        members = [source for card in self.cards() for source in card.sources + card.companions]
-        members += [source for photos in samples for source in photos]
-        siblings = [source for source in members if isinstance(source, ArchiveSource)]
-        return Fetcher(self.settings, self.cache, progress=self._progress, siblings=siblings)
+    def _files(self) -> ModelFiles:
+        return ModelFiles(self.settings, self.cache, self.cards(), self._progress)
 
     def cards(self, task: Task | None = None) -> list[ModelCard]:
         """The catalogue, or its cards for one task."""
@@ -120,7 +108,7 @@ class ModelStore:
     def available(self, card: ModelCard) -> bool:
         """Whether all published files that the model needs are in the cache, and its library."""
         needed = self.with_needs([card])
-        cached = all(self._cached_sources(one) is not None for one in needed)
+        cached = all(self._files.cached_sources(one) is not None for one in needed)
         return cached and all(_installed(one.library) for one in needed if one.library)
 
     def source_path(self, card: ModelCard) -> Path:
@@ -131,30 +119,7 @@ class ModelStore:
             ModelUnavailable: it cannot be had, or there is none.
             ChecksumMismatch: what was had is another file.
         """
-        if card.library:
-            raise ModelUnavailable(f"{card.name} has no file of its own: it is in {card.library}.")
-        accepted = {*self.settings.accept_licences} & {card.name, card.key}
-        if card.needs_acceptance and not accepted:
-            raise LicenceNotAccepted(
-                f"{card.name} is published under {card.licence}. If that fits your use, accept "
-                f"it: --accept-licence {card.name}, or MIEN_ACCEPT_LICENCES={card.name}.",
-                details={"model": card.name, "licence": card.licence},
-            )
-        return self._fetcher.fetch(card.sources)
-
-    def _source_paths(self, card: ModelCard) -> list[Path]:
-        """The published weight file and its companions; raises what :meth:`source_path` does."""
-        if card.library:
-            return []
-        weights = self.source_path(card)
-        return [weights, *(self._fetcher.fetch([companion]) for companion in card.companions)]
-
-    def _cached_sources(self, card: ModelCard) -> list[Path] | None:
-        """What :meth:`_source_paths` gives, if all of it is in the cache."""
-        wanted = [card.sources] if card.sources else []
-        wanted += [(companion,) for companion in card.companions]
-        found = [file for sources in wanted if (file := self._fetcher.cached(sources))]
-        return found if len(found) == len(wanted) else None
+        return self._files.source_path(card)
 
     def path(self, card: ModelCard) -> Path:
         """The ONNX file, fetched and converted if need be; raises what :meth:`source_path` does.
@@ -162,32 +127,7 @@ class ModelStore:
         Raises:
             ConversionError: the published file cannot be converted.
         """
-        if card.converter is None:
-            return self.source_path(card)
-        sources = self._source_paths(card)
-        version = converter(card.converter).version
-        target = self.cache.converted(sources, card.converter, version)
-        if target.is_file():
-            return target
-        with self._lock:
-            try:
-                with self.cache.lock(target.stem), self.cache.workshop(target.stem) as folder:
-                    if not target.is_file():
-                        self._progress(f"Preparing {card.name}", 0, None)
-                        convert_in_child(card.converter, sources, folder / target.name)
-                        self.cache.place(folder / target.name, target)
-                        self._progress(f"Preparing {card.name}", 1, 1)
-                    return target
-            except ModelUnavailable:  # a cache that can only be read
-                private = self._private_folder() / target.name
-                if not private.is_file():
-                    convert_in_child(card.converter, sources, private)
-                return private
-
-    def _private_folder(self) -> Path:
-        if self._own_folder is None:
-            self._own_folder = tempfile.TemporaryDirectory(prefix="mien-")
-        return Path(self._own_folder.name)
+        return self._files.path(card)
 
     def open(
         self,
@@ -284,7 +224,7 @@ class ModelStore:
         Raises:
             RuntimeUnavailable: no runtime is installed, or none has the settings' precision.
         """
-        path = self._cached_path(card)
+        path = self._files.cached_path(card)
         if path is None:
             return None
         return self._runtimes.stored(card, path, self._candidates(card))
@@ -305,15 +245,6 @@ class ModelStore:
             card, runtime=settings.runtime, precision=self.precision_for(card)
         )
 
-    def _cached_path(self, card: ModelCard) -> Path | None:
-        """The ONNX file, if it is in the cache."""
-        sources = self._cached_sources(card)
-        if sources is None or card.converter is None:
-            return sources[0] if sources else None
-        version = converter(card.converter).version
-        target = self.cache.converted(sources, card.converter, version)
-        return target if target.is_file() else None
-
     def pull(self, cards: Iterable[ModelCard]) -> list[Path]:
         """Fetch and convert, also what they need; the files of ``cards`` that have one, in order.
 
@@ -327,7 +258,7 @@ class ModelStore:
 
     def inspect(self, cards: Iterable[ModelCard]) -> list[Verification]:
         """Hash the cached files again; what is corrupt is deleted, and reported, not raised."""
-        return [inspect(card, self._cached_sources(card), self.cache) for card in cards]
+        return [inspect(card, self._files.cached_sources(card), self.cache) for card in cards]
 
     def verify(self, cards: Iterable[ModelCard]) -> list[Verification]:
         """As :meth:`inspect`, for callers that need all of ``cards`` to be good.
@@ -358,7 +289,7 @@ class ModelStore:
             ModelUnavailable, ChecksumMismatch, LicenceNotAccepted: see :meth:`source_path`.
         """
         cards = self.with_needs(cards)
-        files = [(card, path) for card in cards for path in self._source_paths(card)]
+        files = [(card, path) for card in cards for path in self._files.source_paths(card)]
         write_bundle(files, Path(file))
 
     def import_bundle(self, file: Path) -> list[ModelCard]:
@@ -376,7 +307,7 @@ class ModelStore:
         Raises:
             ModelUnavailable, ChecksumMismatch: see :meth:`source_path`.
         """
-        return self._fetcher.fetch(sources)
+        return self._files.fetch(sources)
 
 
 def _installed(distribution: str) -> bool:
