@@ -15,6 +15,8 @@ from mien.evaluate.files import check_target
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
+from mien.evaluate.quality_page import quality_html
+from mien.evaluate.quality_protocol import QualityReport, quality
 
 __all__ = [
     "AttributesReport",
@@ -22,6 +24,7 @@ __all__ = [
     "CalibrationReport",
     "DetectionReport",
     "PairsReport",
+    "QualityReport",
     "Score",
     "attributes",
     "calibrate",
@@ -31,6 +34,8 @@ __all__ = [
     "detection",
     "pairs",
     "pairs_html",
+    "quality",
+    "quality_html",
     "write_calibration",
     "write_page",
 ]
