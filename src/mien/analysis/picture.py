@@ -56,7 +56,7 @@ class Quality(Result):
     Attributes:
         score: 0 (useless) to 100.
         reasons: what lowers it, worst first, then what else a better photo would change.
-        measures: what the score is the product of, each 0..1, 1 is good.
+        measures: what is behind the reasons, each 0..1, 1 is good.
         components: in the terms of ISO/IEC 29794-5, each 0 to 100, 100 is good.
     """
 

@@ -1,9 +1,9 @@
 """Image quality: is this face fit for recognition, and if not, why?
 
-The score is 100 times the product of seven measures (size, sharpness, light, highlights, contrast,
-frontality, completeness), each 1 where nothing is lost and 0 where recognition fails; how their
-ends were found is in docs/reference/attributes.md. Beside the score stand components in the terms
-of ISO/IEC 29794-5 (``mien.attributes.quality_components``), which say more and decide nothing.
+Seven measures (size, sharpness, light, highlights, contrast, frontality, completeness), each 1
+where nothing is lost and 0 where recognition fails, are the reasons; how their ends were found is
+in docs/reference/attributes.md. Beside them stand components in the terms of ISO/IEC 29794-5
+(``mien.attributes.quality_components``). The score is ``mien.attributes.quality_score``'s.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mien.attributes.faults import grey_face
 from mien.attributes.occlusion import OcclusionModel
 from mien.attributes.protocol import FaceView
 from mien.attributes.quality_components import REASONS, face_components, picture_components
+from mien.attributes.quality_score import quality_score
 from mien.models import ModelStore
 
 __all__ = ["ImageQuality"]
@@ -74,11 +75,11 @@ class ImageQuality:
                 the face's embedding; they stand beside the others.
         """
         measures = {name: _ramp(name, value) for name, value in _measured(view).items()}
-        score = round(100 * float(np.prod(list(measures.values()))))
         components = picture_components(view)
         if self._reader is not None and self._occlusion is not None:
             components |= face_components(view, self._reader, self._occlusion)
         components |= more or {}
+        score = quality_score(view.face.score, components, measures=measures)
         return Quality(score, _reasons(measures, components), measures, components)
 
 

@@ -18,6 +18,8 @@ from mien.evaluate.identification import IdentificationReport, identification
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
+from mien.evaluate.quality_page import quality_html
+from mien.evaluate.quality_protocol import QualityReport, quality
 
 __all__ = [
     "AttributesReport",
@@ -27,6 +29,7 @@ __all__ = [
     "DetectionReport",
     "IdentificationReport",
     "PairsReport",
+    "QualityReport",
     "Score",
     "attributes",
     "calibrate",
@@ -38,6 +41,8 @@ __all__ = [
     "identification",
     "pairs",
     "pairs_html",
+    "quality",
+    "quality_html",
     "write_calibration",
     "write_page",
 ]

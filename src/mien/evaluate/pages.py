@@ -12,7 +12,7 @@ from mien.evaluate.files import write_whole
 from mien.evaluate.pair_protocol import PairsReport
 from mien.evaluate.svg import det_svg, roc_svg
 
-__all__ = ["calibration_markdown", "pairs_html", "write_page"]
+__all__ = ["STYLE", "WARNING", "calibration_markdown", "pairs_html", "write_page"]
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:820px;margin:2em auto;padding:0 1em;color:#222}
@@ -20,7 +20,7 @@ table{border-collapse:collapse}td,th{padding:.25em .8em}
 td,th{border-bottom:1px solid #ddd;text-align:left}
 svg{width:48%;font:9px system-ui,sans-serif;text-anchor:middle}
 svg .y{text-anchor:end}svg .title{font-size:13px}
-.grid{stroke:#e5e5e5;fill:none}.curve{stroke:#0a58ca;fill:none;stroke-width:1.6}
+.grid{stroke:#e5e5e5;fill:none}.curve{stroke:var(--line,#0a58ca);fill:none;stroke-width:1.6}
 .thin{stroke:#aaa;fill:none;stroke-dasharray:3 3}
 """
 

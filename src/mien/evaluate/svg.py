@@ -10,7 +10,7 @@ from scipy.stats import norm as normal
 
 from mien.evaluate.verification import Roc
 
-__all__ = ["det_svg", "roc_svg"]
+__all__ = ["MARGIN", "SIZE", "det_svg", "polyline", "roc_svg"]
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +86,7 @@ def _plot(
     for name, inside in (("thin", values[0] <= fmr_floor), ("curve", values[0] >= fmr_floor)):
         x = MARGIN + span * scales[0](values[0][inside])
         y = SIZE - MARGIN - span * scales[1](values[1][inside])
-        parts.append(_line(name, x, y))
+        parts.append(polyline(name, x, y))
     parts.append(f'<text x="{SIZE / 2}" y="{SIZE - 12}">{labels[0]}</text>')
     parts.append(
         f'<text x="12" y="{SIZE / 2}" transform="rotate(-90 12 {SIZE / 2})">{labels[1]}</text>'
@@ -95,7 +95,8 @@ def _plot(
     return "".join(parts)
 
 
-def _line(name: str, x: Floats, y: Floats) -> str:
+def polyline(name: str, x: Floats, y: Floats) -> str:
+    """A line through the points, of the style ``name``; nothing without points."""
     if len(x) > MOST_POINTS:
         chosen = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).round().astype(np.intp))
         x, y = x[chosen], y[chosen]

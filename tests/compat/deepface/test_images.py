@@ -97,7 +97,7 @@ def test_paths_with_any_letters(tmp_path: Path, engine: Engine) -> None:
         7,
         {},
     ],
-    ids=repr,
+    ids=lambda given: type(given).__name__,
 )
 def test_what_is_no_image_is_one_error(given: object) -> None:
     with pytest.raises(errors.ImageError) as caught:
