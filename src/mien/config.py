@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="Gallery URL: sqlite:///file.db or postgresql://host/database; "
         "empty: gallery.db in data_dir.",
     )
+    index: str = Field(
+        default="",
+        description="Where vectors are searched: empty for this process, "
+        "milvus+http://host:19530 for a Milvus server, milvus+file:index.db for Milvus Lite.",
+    )
     master_key: SecretStr | None = Field(
         default=None,
         description="Master keys that protect the gallery: 32 bytes each in base64, newest first, "
@@ -143,7 +148,7 @@ class Settings(BaseSettings):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
-    @field_validator("models_mirror", "gallery")
+    @field_validator("models_mirror", "gallery", "index")
     @classmethod
     def _strip(cls, value: str) -> str:
         return value.strip()
