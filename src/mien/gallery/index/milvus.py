@@ -9,21 +9,20 @@ there any more.
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import InvalidArgument, LimitExceeded
 from mien.gallery.index.milvus_client import Level, MilvusConnection, Row
+from mien.gallery.index.milvus_place import MilvusOptions, Place
 from mien.gallery.index.protocol import Consistency, Entries, Neighbours
 from mien.gallery.protect.rotation import rotation
 
@@ -43,68 +42,6 @@ _REFRESH_S = 20.0  # after which a node asks again where a group is
 _GRACE_S = 60.0  # after which nobody looks into a slot that was left
 _IDS_AT_ONCE = 10_000
 _LEVELS: dict[Consistency, Level] = {"read_your_writes": "Strong", "eventual": "Bounded"}
-
-
-@dataclass(frozen=True, slots=True)
-class MilvusOptions:
-    """How the vectors are kept.
-
-    Attributes:
-        name: what its collections' names begin with: letters, digits and underscores.
-        kind: ``flat`` compares every vector of a group; ``ivf_flat`` those of the lists nearest to
-            the probe, which misses some (docs/reference/index-milvus.md has figures).
-        nlist: lists of a segment, 1 to 65536 (``ivf_flat``).
-        nprobe: lists that are looked through, 1 to ``nlist`` (``ivf_flat``).
-
-    Raises:
-        InvalidArgument: numbers or a name that cannot be.
-    """
-
-    name: str = "mien"
-    kind: Literal["flat", "ivf_flat"] = "flat"
-    nlist: int = 1024
-    nprobe: int = 64
-
-    def __post_init__(self) -> None:
-        named = self.name.isascii() and self.name.isidentifier() and len(self.name) <= 64
-        if not named or self.kind not in ("flat", "ivf_flat"):
-            raise InvalidArgument(
-                "A Milvus index needs a name of at most 64 letters, digits and underscores, and is "
-                "flat or ivf_flat."
-            )
-        if not 1 <= self.nprobe <= self.nlist <= 65_536:
-            raise InvalidArgument("nlist must be 1 to 65536, and nprobe 1 to nlist.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a group's vectors are.
-
-    Attributes:
-        slot: their number; -1: nowhere yet.
-        dim: their length.
-        moves: how often they moved: of two answers the one with more is newer.
-        left: slots that nobody should look into any more: number, length, and when it was left.
-        mark: see :meth:`MilvusIndex.mark`.
-        read_at: when this was read, monotonic seconds.
-    """
-
-    slot: int
-    dim: int
-    moves: int = 0
-    left: tuple[tuple[int, int, float], ...] = ()
-    mark: str = ""
-    read_at: float = field(default=0.0, compare=False)
-
-    def text(self) -> str:
-        facts = {"slot": self.slot, "dim": self.dim, "moves": self.moves, "left": self.left}
-        return json.dumps({**facts, "mark": self.mark}, separators=(",", ":"))
-
-    @classmethod
-    def of(cls, text: str, read_at: float) -> _Place:
-        facts = json.loads(text)
-        left = tuple((int(slot), int(dim), float(at)) for slot, dim, at in facts.pop("left"))
-        return cls(**facts, left=left, read_at=read_at)
 
 
 class MilvusIndex:
@@ -141,7 +78,7 @@ class MilvusIndex:
         self._options = options or MilvusOptions()
         self._clock = clock
         self._rotation = lru_cache(maxsize=64)(rotation)
-        self._places: dict[int, _Place] = {}
+        self._places: dict[int, Place] = {}
         self._locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
@@ -161,9 +98,7 @@ class MilvusIndex:
             place = self._found(group, "Strong")
             dim = entries.vectors.shape[1]
             if place is None or place.slot < 0:
-                place = self._written(
-                    group, replace(place or _Place(0, dim), slot=self._new_slot())
-                )
+                place = self._written(group, replace(place or Place(0, dim), slot=self._new_slot()))
             if place.dim != dim:
                 raise InvalidArgument(f"The group's vectors have {place.dim} numbers, not {dim}.")
             self._fill(group, place.slot, entries)
@@ -222,7 +157,7 @@ class MilvusIndex:
                     slot, dim = self._new_slot(), batch.vectors.shape[1]
                     # If this process ends before it is done, somebody empties the new slot.
                     left = (*(place.left if place else ()), (slot, dim, self._clock()))
-                    place = self._written(group, replace(place or _Place(-1, dim), left=left))
+                    place = self._written(group, replace(place or Place(-1, dim), left=left))
                 self._fill(group, slot, batch)
             if slot < 0 or place is None:
                 self._forget(group, place)
@@ -230,7 +165,7 @@ class MilvusIndex:
             left = tuple(entry for entry in place.left if entry[0] != slot)
             if place.slot >= 0:
                 left = (*left, (place.slot, place.dim, self._clock()))
-            moved = _Place(slot, dim, moves=place.moves + 1, left=left)
+            moved = Place(slot, dim, moves=place.moves + 1, left=left)
             self._sweep(group, self._written(group, moved))
 
     # ---------------------------------------------------------------- what several nodes share
@@ -267,7 +202,7 @@ class MilvusIndex:
     # ---------------------------------------------------------------- searching
 
     def _best(
-        self, place: _Place, probes: NDArray[np.float32], k: int, level: Level
+        self, place: Place, probes: NDArray[np.float32], k: int, level: Level
     ) -> Iterator[list[tuple[int, float]]]:
         """Of each probe the best entry of each owner; exact where Milvus is.
 
@@ -294,7 +229,7 @@ class MilvusIndex:
                 yield best
 
     def _hits(
-        self, place: _Place, probes: NDArray[np.float32], fetch: int, also: str, level: Level
+        self, place: Place, probes: NDArray[np.float32], fetch: int, also: str, level: Level
     ) -> list[list[tuple[int, int, float]]]:
         collection = self._collection(place.dim)
         params = {"nprobe": self._options.nprobe} if self._options.kind == "ivf_flat" else {}
@@ -355,7 +290,7 @@ class MilvusIndex:
             collection, partition = self._collection(dim), _partition(slot)
             self._milvus.delete(collection, where=f"slot == {slot}", partition=partition)
 
-    def _sweep(self, group: int, place: _Place) -> None:
+    def _sweep(self, group: int, place: Place) -> None:
         """Empty the slots that were left so long ago that nobody looks there."""
         due = [entry for entry in place.left if self._clock() - entry[2] > _GRACE_S]
         for slot, dim, _ in due:
@@ -364,7 +299,7 @@ class MilvusIndex:
             left = tuple(entry for entry in place.left if entry not in due)
             self._written(group, replace(place, left=left))
 
-    def _forget(self, group: int, place: _Place | None) -> None:
+    def _forget(self, group: int, place: Place | None) -> None:
         if place is None:
             return
         self._milvus.delete(self._groups(), ids=[group])
@@ -374,7 +309,7 @@ class MilvusIndex:
 
     # ---------------------------------------------------------------- places
 
-    def _found(self, group: int, level: Level) -> _Place | None:
+    def _found(self, group: int, level: Level) -> Place | None:
         """Where a group is, as this process knows it or Milvus says."""
         known, now = self._places.get(group), time.monotonic()
         if known is not None:
@@ -385,20 +320,20 @@ class MilvusIndex:
                 return read
         return self._read(group, level)
 
-    def _read(self, group: int, level: Level) -> _Place | None:
+    def _read(self, group: int, level: Level) -> Place | None:
         at = time.monotonic()
         rows = self._milvus.query(self._groups(), f"id == {group}", ["data"], level=level)
         if not rows:
             if level == "Strong":
                 self._places.pop(group, None)
             return None
-        place = _Place.of(rows[0]["data"], at)
+        place = Place.of(rows[0]["data"], at)
         before = self._places.get(group)
         if before is None or place.moves >= before.moves:
             self._places[group] = place
         return place
 
-    def _written(self, group: int, place: _Place) -> _Place:
+    def _written(self, group: int, place: Place) -> Place:
         row: Row = {"id": group, "data": place.text(), "vector": [0.0, 0.0]}
         self._milvus.upsert(self._groups(), [row])
         self._places[group] = replace(place, read_at=time.monotonic())
