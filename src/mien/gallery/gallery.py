@@ -216,7 +216,7 @@ class Gallery(Curation):
                         connection,
                         row,
                         self._new_person(connection, row, None),
-                        wanted[i : i + 1],
+                        Embeddings(wanted.vector[i : i + 1], wanted.norm[i : i + 1]),
                         origin.only(i),
                     )
                 ]
