@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         description="Gallery URL: sqlite:///file.db or postgresql://host/database; "
         "empty: gallery.db in data_dir.",
     )
+    index: str = Field(
+        default="",
+        description="Where vectors are searched: empty for this process, "
+        "milvus+http://host:19530 for a Milvus server, milvus+file:index.db for Milvus Lite.",
+    )
     master_key: SecretStr | None = Field(
         default=None,
         description="Master keys that protect the gallery: 32 bytes each in base64, newest first, "
@@ -117,6 +122,22 @@ class Settings(BaseSettings):
         ge=1,
         description="How many times larger than the next face the enrolled one must be.",
     )
+    enrol_duplicate_fpir: float = Field(
+        default=0.001,
+        gt=0,
+        lt=1,
+        description="Rate at which a new person may be taken for somebody else of a group that "
+        "warns of duplicates or refuses them.",
+    )
+    bulk_max_photos: int = Field(
+        default=100_000, ge=1, description="Photos in one zip that is enrolled."
+    )
+    bulk_max_bytes: int = Field(
+        default=20_000 * MEGABYTE, ge=1, description="Bytes of all photos of one zip, unpacked."
+    )
+    job_keep_days: float = Field(
+        default=30.0, ge=0, description="Days that the record of a finished job is kept."
+    )
 
     # Service
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
@@ -134,7 +155,7 @@ class Settings(BaseSettings):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
-    @field_validator("models_mirror", "gallery")
+    @field_validator("models_mirror", "gallery", "index")
     @classmethod
     def _strip(cls, value: str) -> str:
         return value.strip()

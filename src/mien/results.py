@@ -192,12 +192,15 @@ class Enrolment(Result):
         face_ids: the new faces' ids, in the order of the photos that were accepted.
         rejected: photos that were not enrolled.
         persons: names of the persons that got at least one face.
+        warnings: photos that were enrolled and should be looked at, such as faces that look like
+            somebody else of the group.
     """
 
     group: str
     face_ids: tuple[str, ...]
     rejected: tuple[Rejection, ...] = ()
     persons: tuple[str, ...] = ()
+    warnings: tuple[Rejection, ...] = ()
 
     @property
     def enrolled(self) -> int:
@@ -211,11 +214,12 @@ class Enrolment(Result):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"group", "enrolled", "rejected", "persons", "face_ids"}``."""
+        """``{"group", "enrolled", "rejected", "persons", "face_ids", "warnings"}``."""
         return {
             "group": self.group,
             "enrolled": self.enrolled,
             "rejected": [rejection.to_dict() for rejection in self.rejected],
             "persons": list(self.persons),
             "face_ids": list(self.face_ids),
+            "warnings": [warning.to_dict() for warning in self.warnings],
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -11,6 +12,7 @@ import pytest
 
 from mien.gallery import Gallery
 from mien.testing.galleries import random_contract
+from mien.testing.milvus import MilvusServer, milvus_programs
 from mien.testing.postgres import PostgresServer
 from mien.types import EmbeddingContract
 
@@ -63,6 +65,27 @@ def url(databases: Callable[..., str]) -> str:
 def gallery(url: str) -> Iterator[Gallery]:
     with Gallery.open(url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a Milvus Lite, which lives in this process."""
+    for module in ("pymilvus", "milvus_lite"):
+        pytest.importorskip(module, reason=f"no {module}: pip install 'mien[milvus]'")
+    return str(tmp_path_factory.mktemp("lite") / "index.db")
+
+
+@pytest.fixture(scope="session")
+def milvus_server() -> Iterator[MilvusServer]:
+    """A standalone Milvus that goes down with the tests."""
+    if not os.environ.get("MIEN_MILVUS"):
+        pytest.skip("starts a Milvus server: MIEN_MILVUS=1 (make test-milvus)")
+    pytest.importorskip("pymilvus", reason="no pymilvus: pip install 'mien[milvus]'")
+    programs = milvus_programs()
+    if programs is None:
+        pytest.skip("no Milvus server: pip install milvus==2.3.5 (Linux on x86_64)")
+    with MilvusServer(programs) as server:
+        yield server
 
 
 @pytest.fixture

@@ -154,7 +154,6 @@ def test_a_snapshot_of_another_version_is_rebuilt(home, rebuilt, monkeypatch):
     with home.open() as gallery:
         home.search(gallery)
     assert len(rebuilt) == 1
-    assert not home.file.exists()
 
 
 def test_a_snapshot_under_another_key_is_rebuilt(home, rebuilt):
@@ -359,9 +358,8 @@ def test_a_full_disk_costs_only_the_snapshot(home, monkeypatch, caplog):
         gallery._searcher.close()
         monkeypatch.undo()
         assert home.search(gallery) == found
+        assert {path.suffix for path in home.folder.iterdir()} <= {".lock", ".saving"}
     assert "No space left on device" in caplog.text
-    assert not [path for path in home.folder.iterdir() if ".index" in path.name
-                and path.suffix in (".index", ".next", ".new")]  # fmt: skip
 
 
 def test_a_folder_that_cannot_be_made_costs_only_the_snapshot(home, tmp_path, caplog):

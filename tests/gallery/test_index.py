@@ -1,14 +1,18 @@
 """The contract of every VectorIndex: new implementations join ``INDEXES``."""
 
+import itertools
+import os
 import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mien.errors import InvalidArgument
 from mien.gallery.index import Entries, ExactIndex, Plan, VectorIndex
+from mien.gallery.index.milvus import MilvusIndex, MilvusOptions
+from mien.gallery.index.milvus_client import MilvusConnection
 from mien.testing.galleries import unit_vectors
 
 DIM = 6
@@ -24,9 +28,59 @@ INDEXES = {
 }
 
 
-@pytest.fixture(params=INDEXES)
+OUTSIDE = ["lite", pytest.param("server", marks=pytest.mark.slow)]
+
+
+class Shifted:
+    """An index in which no other test has been: its groups are others'."""
+
+    _next = itertools.count(1)
+
+    def __init__(self, index):
+        self._index, self._by = index, 1000 * next(self._next)
+
+    def upsert(self, group, entries):
+        self._index.upsert(self._by + group, entries)
+
+    def delete(self, group, ids):
+        return self._index.delete(self._by + group, ids)
+
+    def search(self, group, probes, *, k, consistency="read_your_writes"):
+        return self._index.search(self._by + group, probes, k=k, consistency=consistency)
+
+    def rebuild(self, group, batches):
+        self._index.rebuild(self._by + group, batches)
+
+
+@pytest.fixture(scope="module")
+def outside(request):
+    """Gives an index in the Milvus of that name; all of them are one."""
+    made = {}
+
+    def index(name):
+        if not os.environ.get("MIEN_MILVUS"):
+            pytest.skip("takes a while: MIEN_MILVUS=1 (make test-milvus)")
+        if name not in made:
+            fixture = request.getfixturevalue(f"milvus_{name}")
+            connection = MilvusConnection(fixture if name == "lite" else fixture.uri)
+            options = MilvusOptions(name="contract")
+            made[name] = MilvusIndex(connection, seed=lambda _: bytes(32), options=options)
+        return Shifted(made[name])
+
+    yield index
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture(params=[*INDEXES, *OUTSIDE])
 def index(request):
-    return INDEXES[request.param]()
+    if request.param in INDEXES:
+        return INDEXES[request.param]()
+    return request.getfixturevalue("outside")(request.param)
+
+
+def is_slow(index):
+    return isinstance(index, Shifted)
 
 
 def entries(ids, seed=0):
@@ -162,7 +216,20 @@ steps = st.lists(
 @settings(max_examples=40, deadline=None)
 @given(steps=steps, seed=st.integers(0, 1000))
 def test_any_sequence_of_writes_is_level_with_brute_force(name, steps, seed):
-    index, truth = INDEXES[name](), {}
+    assert_follows(INDEXES[name](), steps, seed)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=steps, seed=st.integers(0, 1000))
+def test_any_sequence_of_writes_is_level_outside(outside, name, steps, seed):
+    assert_follows(outside(name), steps, seed)
+
+
+def assert_follows(index, steps, seed):
+    truth = {}
     for i, (what, ids, k) in enumerate(steps):
         batch = entries(ids, seed=seed + i)
         pairs = dict(zip(batch.ids.tolist(), batch.vectors.copy(), strict=True))
@@ -186,7 +253,7 @@ def test_growth_tombstones_and_compaction(index):
         batch = entries(range(start, start + 7), seed=start)
         index.upsert(1, batch)
         truth |= dict(zip(batch.ids.tolist(), batch.vectors.copy(), strict=True))
-    for number in range(0, 600, 2):
+    for number in range(0, 600, 25 if is_slow(index) else 2):
         assert index.delete(1, np.array([number])) == 1
         del truth[number]
         if number % 50 == 0:
@@ -202,6 +269,7 @@ def test_a_search_during_writes_sees_only_what_was_there(index):
     known = np.zeros((2001, DIM), np.float32)
     known[stay.ids], known[turn.ids] = stay.vectors, turn.vectors
     batches = [entries(range(i * 3, i * 3 + 3), seed=i + 10) for i in range(300)]
+    batches = batches[: 25 if is_slow(index) else 300]
     for batch in batches:
         known[batch.ids] = batch.vectors
     probes = np.concatenate([stay.vectors[:3], turn.vectors])

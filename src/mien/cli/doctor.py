@@ -78,6 +78,7 @@ def _settings(run: Run) -> dict[str, Any]:
     """The settings in force. A URL may hold secrets, which are left out."""
     settings = run.settings.model_dump(mode="json")
     settings["gallery"] = without_secrets(run.settings.gallery_url)
+    settings["index"] = without_secrets(run.settings.index)
     settings["models_mirror"] = without_secrets(run.settings.models_mirror)
     return settings
 

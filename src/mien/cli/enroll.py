@@ -1,4 +1,4 @@
-"""The command enroll: photos of one person, or a folder with one sub-folder per person."""
+"""The command enroll: photos of one person, or many persons' from a folder, a zip or a CSV file."""
 
 from __future__ import annotations
 
@@ -31,29 +31,69 @@ ALREADY_THERE = "duplicate"
 @click.argument("images", nargs=-1, metavar="[IMAGE...]")
 @click.option(
     "--from",
-    "folder",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Enrol a folder or a zip with one sub-folder per person, or a CSV file: path,person and, "
+    "where wanted, external_image_id.",
+)
+@click.option(
+    "--root",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Enrol a folder: one sub-folder per person.",
+    help="What the paths of a CSV file are relative to (default: its own folder).",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what was rejected and why to a file: .csv, .json or .html.",
 )
 @shared_options(detector=True, embedder=True, application=True, creates=True)
 def enroll(
-    run: Run, group: str, person: str | None, images: tuple[str, ...], folder: Path | None
+    run: Run,
+    group: str,
+    person: str | None,
+    images: tuple[str, ...],
+    source: Path | None,
+    root: Path | None,
+    report: Path | None,
 ) -> None:
     """Enrol photos in GROUP, which is created when it is missing.
 
-    Either PERSON and IMAGE..., or --from DIR. Every photo is one transaction: when its line is on
+    Either PERSON and IMAGE..., or --from PATH. Every photo is one transaction: when its line is on
     stderr, its face is kept, whatever happens then. Photos that are there already are skipped
-    (reason "duplicate"), so an interrupted run is completed by running it again. Exit code 2:
-    nothing was enrolled and nothing was there already.
+    (reason "duplicate") without being looked at, so an interrupted run is completed by running it
+    again. Exit code 2: nothing was enrolled and nothing was there already.
     """
-    if folder is not None and person is not None:
-        raise InvalidArgument("Give either PERSON and IMAGE... or --from DIR, not both.")
-    photos = photos_of_folder(folder) if folder is not None else _photos_of(person, images)
-    outcomes = []
-    for outcome in _shown(run.engine.enroll_each(run.gallery, group, photos), len(photos)):
-        outcomes.append(outcome)
-        _tell(outcome)
+    from mien.cli.enroll_report import check_place
+
+    if source is not None and person is not None:
+        raise InvalidArgument("Give either PERSON and IMAGE... or --from PATH, not both.")
+    if source is None and root is not None:
+        raise InvalidArgument("--root belongs to --from with a CSV file.")
+    if report is not None:
+        check_place(report)
+    if source is None:
+        _enroll(run, group, _photos_of(person, images), report)
+        return
+    from mien.engine.bulk import photos_in
+
+    with photos_in(source, run.settings, root=root) as photos:
+        _enroll(run, group, photos, report)
+
+
+def _enroll(run: Run, group: str, photos: Sequence[EnrolmentPhoto], report: Path | None) -> None:
+    from mien.cli.enroll_report import write_report
+
+    outcomes: list[PhotoOutcome] = []
+    try:
+        for outcome in _shown(run.engine.enroll_each(run.gallery, group, photos), len(photos)):
+            outcomes.append(outcome)
+            _tell(outcome)
+    finally:  # of an interrupted run too
+        if report is not None:
+            write_report(report, group, outcomes)
     _answer(run, group, outcomes)
 
 
@@ -61,43 +101,8 @@ def _photos_of(person: str | None, images: Sequence[str]) -> list[EnrolmentPhoto
     from mien.engine import EnrolmentPhoto
 
     if person is None or not images:
-        raise InvalidArgument("Give PERSON and at least one IMAGE, or --from DIR.")
+        raise InvalidArgument("Give PERSON and at least one IMAGE, or --from PATH.")
     return [EnrolmentPhoto(person, as_source(name), name) for name in images]
-
-
-def photos_of_folder(folder: Path) -> list[EnrolmentPhoto]:
-    """The files in the sub-folders of ``folder``, hidden ones left out, by person and name.
-
-    Raises:
-        InvalidArgument: no such folder, or no sub-folder with a file in it.
-    """
-    from mien.engine import EnrolmentPhoto
-    from mien.gallery.checks import person_name
-
-    if not folder.is_dir():
-        raise InvalidArgument(f"--from {folder.name!r} is not a folder.")
-    try:
-        photos = [
-            EnrolmentPhoto(person.name, file, f"{person.name}/{file.name}")
-            for person in _visible(folder)
-            if person.is_dir()
-            for file in _visible(person)
-            if file.is_file()
-        ]
-    except OSError as error:
-        raise InvalidArgument(f"--from {folder.name!r} cannot be read: {error.strerror}.") from None
-    for person in {photo.person for photo in photos}:
-        person_name(person)  # before anything is enrolled
-    if not photos:
-        raise InvalidArgument(
-            f"--from {folder.name!r} holds no photos: it needs one sub-folder per person, "
-            "named like the person, with photos in it."
-        )
-    return photos
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def _shown(outcomes: Iterator[PhotoOutcome], total: int) -> Iterator[PhotoOutcome]:
@@ -121,7 +126,8 @@ def _tell(outcome: PhotoOutcome) -> None:
     if on_terminal():
         return
     if outcome.rejection is None:
-        tell(f"enrolled {outcome.photo.name}", err=True)
+        warned = "" if outcome.warning is None else f" ({', '.join(outcome.warning.reasons)})"
+        tell(f"enrolled {outcome.photo.name}{warned}", err=True)
     else:
         tell(f"rejected {_reasons(outcome.rejection)}", err=True)
 
@@ -130,9 +136,12 @@ def _answer(run: Run, group: str, outcomes: Sequence[PhotoOutcome]) -> None:
     from mien.engine.enrolment import summary
 
     enrolment = summary(group, outcomes)
+    there = sum(ALREADY_THERE in rejection.reasons for rejection in enrolment.rejected)
     rows = [f"  {_reasons(rejection)}" for rejection in enrolment.rejected]
+    rows += [f"  look at {_reasons(warning)}" for warning in enrolment.warnings]
+    if there and there == len(outcomes):
+        rows = [f"Nothing was done: all {there} photo(s) are enrolled already."]
     run.answer(enrolment.to_dict(), "\n".join([str(enrolment), *rows]))
-    there = any(ALREADY_THERE in rejection.reasons for rejection in enrolment.rejected)
     if not enrolment.enrolled and not there:
         click.get_current_context().exit(ExitCode.BAD_INPUT)
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mien.analysis import Quality
 from mien.config import Settings
-from mien.errors import AlreadyExists, ImageError, InvalidArgument, NotFound
-from mien.image import ImageInput
+from mien.engine.lookalikes import check_calibrated, lookalike
+from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
+from mien.gallery.origins import face_of_photo
+from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
-from mien.types import Faces
+from mien.types import Embeddings, Faces
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery
 
-__all__ = ["EnrolmentPhoto", "PhotoOutcome", "enroll_each", "photos_of", "summary"]
+__all__ = ["LOOKS_LIKE", "EnrolmentPhoto", "PhotoOutcome", "enroll_each", "photos_of", "summary"]
+
+LOOKS_LIKE = "looks_like:"
+"""A reason that begins so ends with the name of the person that a face looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,15 @@ class EnrolmentPhoto:
 
     Attributes:
         person: whose.
-        image: the photo.
+        image: the photo, or a function that reads it when its turn comes.
         name: what to call it in the answer.
+        external_image_id: the caller's own number for it, kept with the face.
     """
 
     person: str
-    image: ImageInput
+    image: ImageInput | Callable[[], ImageInput]
     name: str
+    external_image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +57,17 @@ class PhotoOutcome:
         photo: which.
         face_id: id of the new face; None when it was rejected.
         rejection: why it was rejected; None when it was enrolled.
+        warning: what should be looked at, although it was enrolled.
+        sha256: of the photo's file; None where it could not be read.
+        known_face: id of the face that the person has of this photo already.
     """
 
     photo: EnrolmentPhoto
     face_id: str | None
     rejection: Rejection | None
+    warning: Rejection | None = None
+    sha256: str | None = None
+    known_face: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,26 @@ class _Prepared:
 
     found: Representation
     sha256: str
+    quality: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A photo that is not enrolled."""
+
+    rejection: Rejection
+    sha256: str | None = None
+    known_face: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where photos go, and what the group asks of them."""
+
+    engine: Engine
+    gallery: Gallery
+    group: str
+    settings: GroupSettings
 
 
 def photos_of(
@@ -81,22 +116,35 @@ def photos_of(
 
 
 def enroll_each(
-    engine: Engine, gallery: Gallery, group: str, photos: Iterable[EnrolmentPhoto]
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    photos: Iterable[EnrolmentPhoto],
+    *,
+    threads: Executor | None = None,
+    ahead: int | None = None,
 ) -> Iterator[PhotoOutcome]:
-    """See :meth:`mien.Engine.enroll_each`. At most twice the thread budget are looked ahead."""
+    """See :meth:`mien.Engine.enroll_each`.
+
+    Args:
+        engine, gallery, group, photos: as there.
+        threads: who looks at the photos; None: the engine's threads.
+        ahead: photos that are looked at before their turn; None: twice the thread budget.
+    """
     engine.load()  # here, so that a missing model is raised once and not for every photo
-    _check_group(engine, gallery, group)
-    waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | Rejection]]] = deque()
+    place = _Place(engine, gallery, group, _checked_settings(engine, gallery, group))
+    pool = threads or engine.pool
+    waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
     source = iter(photos)
-    ahead = 2 * engine.settings.thread_budget
+    ahead = ahead or 2 * engine.settings.thread_budget
     try:
         while True:
             for photo in itertools.islice(source, ahead - len(waiting)):
-                waiting.append((photo, engine.pool.submit(_prepare, engine, photo)))
+                waiting.append((photo, pool.submit(_prepare, place, photo)))
             if not waiting:
                 return
             photo, future = waiting.popleft()
-            yield _store(gallery, group, photo, future.result())
+            yield _store(place, photo, future.result())
     finally:
         for _, future in waiting:
             future.cancel()
@@ -112,25 +160,59 @@ def summary(group: str, outcomes: Iterable[PhotoOutcome]) -> Enrolment:
         persons=tuple(
             dict.fromkeys(outcome.photo.person for outcome in done if outcome.face_id is not None)
         ),
+        warnings=tuple(outcome.warning for outcome in done if outcome.warning is not None),
     )
 
 
-def _check_group(engine: Engine, gallery: Gallery, group: str) -> None:
+def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSettings:
     """Refuse a group of another model now; one that is missing is made for the first face."""
     with contextlib.suppress(NotFound):
-        gallery.check_contract(gallery.group(group), engine.embedder.contract)
+        found = gallery.group(group)
+        gallery.check_contract(found, engine.embedder.contract)
+        check_calibrated(engine, found)
+        return found.settings
+    return DEFAULT_SETTINGS
 
 
-def _prepare(engine: Engine, photo: EnrolmentPhoto) -> _Prepared | Rejection:
-    """Detect, judge and embed the face of one photo."""
+def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:
+    """Read, detect, judge and embed the face of one photo, unless it is enrolled already."""
+    sha256 = None
     try:
-        opened = engine.photo(photo.image)
-        found = engine.represent(opened, max_faces=2).without_image()
+        opened = place.engine.photo(photo.image() if callable(photo.image) else photo.image)
         sha256 = opened.sha256
+        known = face_of_photo(place.gallery, place.group, photo.person, sha256)
+        if known is not None:
+            return _Refused(_duplicate(photo.name), sha256, known.id)
+        return _look(place, photo.name, opened)
     except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
-        return Rejection(photo.name, (error.code,), error.message)
-    refusal = _refusal(photo.name, found.detection.faces, engine.settings)
-    return refusal or _Prepared(found, sha256)
+        return _Refused(Rejection(photo.name, (error.code,), error.message), sha256)
+
+
+def _look(place: _Place, name: str, opened: Photo) -> _Prepared | _Refused:
+    """Judge and embed the largest face."""
+    engine = place.engine
+    found = engine.represent(opened, max_faces=2)
+    refusal = _refusal(name, found.detection.faces, engine.settings)
+    least, quality = place.settings.min_quality, None
+    if refusal is None and least is not None:
+        quality, refusal = _judge(engine, name, opened, found.detection.faces, least)
+    if refusal is not None:
+        return _Refused(refusal, opened.sha256)
+    return _Prepared(found.without_image(), opened.sha256, quality)
+
+
+def _judge(
+    engine: Engine, name: str, opened: Photo, faces: Faces, least: float
+) -> tuple[float, Rejection | None]:
+    """The quality of the largest face, 0 to 1, and what follows where it is below ``least``."""
+    (analysed,) = engine.analyze_faces(opened, faces.take([0]), actions=["quality"])
+    measured = analysed["quality"]
+    assert isinstance(measured, Quality)
+    quality = measured.score / 100
+    if quality >= least:
+        return quality, None
+    message = f"The quality of the face is {quality:.2f}; the group asks for {least:.2f}."
+    return quality, Rejection(name, ("low_quality", *measured.reasons), message)
 
 
 def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
@@ -153,28 +235,60 @@ def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
     return None
 
 
-def _store(
-    gallery: Gallery, group: str, photo: EnrolmentPhoto, prepared: _Prepared | Rejection
-) -> PhotoOutcome:
+def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused) -> PhotoOutcome:
     """Commit one face."""
-    if isinstance(prepared, Rejection):
-        return PhotoOutcome(photo, None, prepared)
-    found = prepared.found
-    gallery.ensure_group(group, contract=found.contract)
+    if isinstance(prepared, _Refused):
+        refused = prepared
+        return PhotoOutcome(
+            photo, None, refused.rejection, None, refused.sha256, refused.known_face
+        )
+    found, gallery = prepared.found, place.gallery
+    made = gallery.ensure_group(place.group, contract=found.contract)
+    warning = None
+    if made.settings.duplicates != "allow":
+        warning = _other(place, photo, found.embeddings.take([0]))
+        if warning is not None and made.settings.duplicates == "refuse":
+            return PhotoOutcome(photo, None, warning, None, prepared.sha256)
     try:
         stored = gallery.add_faces(
-            group,
+            place.group,
             photo.person,
             found.embeddings.take([0]),
             contract=found.contract,
             source_sha256=prepared.sha256,
             boxes=[found.detection[0].box],
+            qualities=[prepared.quality],
+            external_image_id=photo.external_image_id,
             create_person=True,
         )
     except AlreadyExists:
-        rejection = Rejection(photo.name, ("duplicate",), "This photo is enrolled already.")
-        return PhotoOutcome(photo, None, rejection)
-    return PhotoOutcome(photo, stored[0].id, None)
+        return PhotoOutcome(photo, None, _duplicate(photo.name), None, prepared.sha256)
+    except ConsentMissing as error:
+        rejection = Rejection(photo.name, (error.code,), error.message)
+        return PhotoOutcome(photo, None, rejection, None, prepared.sha256)
+    return PhotoOutcome(photo, stored[0].id, None, warning, prepared.sha256)
+
+
+def _other(place: _Place, photo: EnrolmentPhoto, embeddings: Embeddings) -> Rejection | None:
+    """Whom else of the group the face looks like."""
+    group = place.gallery.group(place.group)
+    contract = place.engine.embedder.contract
+    hit = lookalike(place.engine, place.gallery, group, photo.person, embeddings, contract)
+    if hit is None:
+        return None
+    return Rejection(
+        photo.name,
+        (f"{LOOKS_LIKE}{hit.person}",),
+        f"The face looks like {hit.person!r} of this group, not only like {photo.person!r}.",
+    )
+
+
+def _duplicate(name: str) -> Rejection:
+    return Rejection(
+        name,
+        ("duplicate",),
+        "This photo is enrolled already.",
+    )
 
 
 def name_of(image: ImageInput, index: int) -> str:

@@ -3,6 +3,7 @@
 It keeps and finds embeddings and never sees a photo: :class:`mien.Engine` enrols and identifies.
 """
 
+from mien.gallery.curation import KEEP
 from mien.gallery.gallery import Gallery
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
@@ -28,6 +29,7 @@ from mien.gallery.records.vectors import mean_template
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
+    "KEEP",
     "RESTRICTED_ATTRIBUTES",
     "ApiKey",
     "Application",

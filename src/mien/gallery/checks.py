@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,13 @@ __all__ = [
     "actor",
     "application_name",
     "contracts_agree",
+    "external_id",
     "face_id",
     "group_name",
     "person_name",
+    "qualities",
     "sha256",
+    "user_data",
     "vectors",
 ]
 
@@ -94,6 +98,53 @@ def sha256(text: str) -> str:
     return text
 
 
+def external_id(text: str | None) -> str | None:
+    """``text``, if it can be a caller's own number for a person or a photo.
+
+    Raises:
+        InvalidArgument: not 1 to 255 printable characters, or a space at an end.
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str) or not 0 < len(text) <= _MAX_NAME or not _is_name(text):
+        raise InvalidArgument(
+            f"An external id is 1 to {_MAX_NAME} printable characters, without spaces at its ends."
+        )
+    return text
+
+
+def user_data(text: str | None, *, limit: int) -> str | None:
+    """``text``, if it can be kept with a group, person or face.
+
+    Raises:
+        InvalidArgument: not a text, longer than ``limit`` bytes in UTF-8, or it holds a character
+            that no database keeps (NUL, an unpaired surrogate).
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise InvalidArgument("User data must be text.")
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument("User data must be Unicode, without unpaired surrogates.") from None
+    if length > limit or "\0" in text:
+        raise InvalidArgument(
+            f"User data is at most {limit} bytes of text, without NUL.", details={"limit": limit}
+        )
+    return text
+
+
+def qualities(values: Sequence[float | None]) -> None:
+    """Refuse what is no quality.
+
+    Raises:
+        InvalidArgument: a number below 0 or above 1, or none.
+    """
+    if not all(value is None or 0 <= value <= 1 for value in values):
+        raise InvalidArgument("A quality is a number from 0 to 1, or None.")
+
+
 def contracts_agree(group: str, pinned: EmbeddingContract, given: EmbeddingContract) -> None:
     """Refuse embeddings of another contract than the group's.
 
@@ -140,8 +191,12 @@ def _printable(name: str, what: str) -> str:
     # The length is checked first: a megabyte of text is refused before it is normalised.
     if isinstance(name, str) and 0 < len(name) <= 4 * _MAX_NAME:
         name = unicodedata.normalize("NFC", name)
-        if len(name) <= _MAX_NAME and name.isprintable() and name == name.strip():
+        if len(name) <= _MAX_NAME and _is_name(name):
             return name
     raise InvalidArgument(
         f"The name of {what} is 1 to {_MAX_NAME} printable characters, without spaces at its ends."
     )
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and text == text.strip()

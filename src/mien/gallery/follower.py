@@ -61,8 +61,8 @@ class Follower:
     Args:
         database: of the records.
         index: what is kept level.
-        snapshots: where what the index holds is kept between starts; only an ``ExactIndex``
-            has any.
+        snapshots: where what the index holds is kept between starts, if it is an ``ExactIndex``;
+            None: beside the database's file (``gallery.db-index``).
         policy: when they are written.
     """
 
@@ -77,7 +77,7 @@ class Follower:
         self._database = database
         self._index = index
         self._memory = index if isinstance(index, ExactIndex) else None
-        self._snapshots = snapshots if self._memory is not None else None
+        self._snapshots = (snapshots or _beside(database)) if self._memory is not None else None
         self._policy = policy or SnapshotPolicy()
         self._versions: dict[int, int] = {}
         self._saved: defaultdict[int, _Saved] = defaultdict(_Saved)
@@ -287,6 +287,11 @@ class Follower:
         if self._snapshots is not None:
             self._snapshots.drop(seq)
         self._saved[seq] = _Saved(None, time.monotonic())
+
+
+def _beside(database: Database) -> Snapshots | None:
+    file = database.file
+    return None if file is None else Snapshots(file.with_name(f"{file.name}-index"))
 
 
 def _touched(connection: sa.Connection, row: GroupRow, *, after: int) -> list[int]:

@@ -10,11 +10,11 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import MAX_PAGE, page_size
 from mien.gallery.curation import Curation
-from mien.gallery.index import ExactIndex
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
     LIBRARY,
@@ -30,6 +30,7 @@ from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.migrate import migrate
 from mien.gallery.records.persons import PersonRow
 from mien.gallery.search import Searcher
+from mien.gallery.shared import open_index
 from mien.types import Box, EmbeddingContract, Embeddings
 
 __all__ = ["Gallery"]
@@ -73,6 +74,7 @@ class Gallery(Curation):
         limits: GalleryLimits | None = None,
         keys: KeyWrapper | None = None,
         actor: str = LIBRARY,
+        index: str | None = None,
     ) -> Gallery:
         """Open a gallery, and make it or bring its tables up to date where needed.
 
@@ -85,19 +87,22 @@ class Gallery(Curation):
             keys: the master keys that protect templates; None: those of the settings
                 (:func:`mien.gallery.protect.key_ring`), read when they are first needed.
             actor: who acts, for the audit log.
+            index: where vectors are searched: empty for this process, or the URL of a Milvus;
+                None: the setting ``index``.
 
         Raises:
             NotFound: no such application, or no such file or tables and ``create`` is False.
             GalleryUnavailable: no database, damaged, locked, read-only, or made by a newer Mien.
             ConfigurationError: a URL that cannot be used.
         """
+        where = config.load().index if index is None else index
         given = None if keys is None else (lambda _create: keys)
         database = Database(url, create=create, keys=given)
         try:
             migrate(database)
             return cls(
                 database,
-                Searcher(database, ExactIndex()),
+                Searcher(database, open_index(database, where)),
                 application=application,
                 limits=limits or GalleryLimits(),
                 owner=True,
@@ -145,6 +150,7 @@ class Gallery(Curation):
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""
         if self._owner:
+            self._searcher.close()
             self._database.close()
 
     def __enter__(self) -> Self:
@@ -210,7 +216,7 @@ class Gallery(Curation):
                         connection,
                         row,
                         self._new_person(connection, row, None),
-                        wanted[i : i + 1],
+                        Embeddings(wanted.vector[i : i + 1], wanted.norm[i : i + 1]),
                         origin.only(i),
                     )
                 ]

@@ -72,11 +72,15 @@ class GalleryLimits:
         groups_per_application: at most this many groups in one application.
         persons_per_group: at most this many members of one group.
         faces_per_group: at most this many faces in one group.
+        user_data_bytes: at most this long is the user data of a group, person or face in UTF-8.
+        undo_per_group: so many changes of a group can be undone, and older ones are forgotten.
     """
 
     groups_per_application: int = 10_000
     persons_per_group: int = 1_000_000
     faces_per_group: int = 1_000_000
+    user_data_bytes: int = 16_384
+    undo_per_group: int = 100
 
 
 @dataclass(frozen=True, slots=True)

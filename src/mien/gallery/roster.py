@@ -11,10 +11,11 @@ from mien.errors import InvalidArgument, NotFound
 from mien.gallery import checks
 from mien.gallery.access import Access, page_size
 from mien.gallery.model import GalleryLimits, Group, Person, Scoring
-from mien.gallery.records import applications, consents, groups, persons
+from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.gallery.records import applications, groups, persons
 from mien.gallery.records.database import Database
-from mien.gallery.records.groups import GroupRow
-from mien.gallery.records.persons import PersonRow
+from mien.gallery.records.groups import GroupFacts, GroupRow
+from mien.gallery.records.persons import PersonFacts, PersonRow
 from mien.gallery.search import Searcher
 from mien.types import EmbeddingContract
 
@@ -41,9 +42,22 @@ class Roster(Access):
             self._application = applications.find(connection, name)
 
     def create_group(
-        self, name: str, *, contract: EmbeddingContract, scoring: Scoring = "max"
+        self,
+        name: str,
+        *,
+        contract: EmbeddingContract,
+        scoring: Scoring = "max",
+        settings: GroupSettings = DEFAULT_SETTINGS,
+        user_data: str | None = None,
     ) -> Group:
         """A new group that takes embeddings of one contract only.
+
+        Args:
+            name: of the group.
+            contract: of its embeddings.
+            scoring: how a person's similarity comes from the faces.
+            settings: its limits and policies.
+            user_data: what the caller wants to keep with it.
 
         Raises:
             AlreadyExists: the name is taken.
@@ -54,7 +68,8 @@ class Roster(Access):
         if scoring not in get_args(Scoring):
             raise InvalidArgument(f"scoring must be one of {', '.join(get_args(Scoring))}.")
         with self._database.writing(self._application.seq) as connection:
-            return self._new_group(connection, name, contract, scoring)
+            facts = GroupFacts(settings, self._user_data(user_data))
+            return self._new_group(connection, name, contract, scoring, facts)
 
     def ensure_group(self, name: str, *, contract: EmbeddingContract) -> Group:
         """The group of that name, made with ``contract`` where it is missing.
@@ -119,18 +134,32 @@ class Roster(Access):
             self._log(connection, "group.delete", row.group.name, persons=row.group.persons)
         self._searcher.wipe([row.seq])
 
-    def add_person(self, group: str, name: str) -> Person:
+    def add_person(
+        self,
+        group: str,
+        name: str,
+        *,
+        user_data: str | None = None,
+        external_id: str | None = None,
+    ) -> Person:
         """A new person in a group.
+
+        Args:
+            group: name of the group; name: of the person in it.
+            user_data: what the caller wants to keep with the person.
+            external_id: the caller's own number for the person, 1 to 255 printable characters.
 
         Raises:
             NotFound: no such group.
-            AlreadyExists: the name is taken in this group.
-            InvalidArgument: not 1 to 255 printable characters.
+            AlreadyExists: the name is taken in this group, or the external id in the application.
+            InvalidArgument: not 1 to 255 printable characters, or user data that cannot be kept.
             LimitExceeded: the group is full.
         """
         name = checks.person_name(name)
+        facts = PersonFacts(self._user_data(user_data), checks.external_id(external_id))
         with self._database.writing(self._application.seq) as connection:
-            return self._new_person(connection, self._group(connection, group), name).person
+            row = self._group(connection, group)
+            return self._new_person(connection, row, name, facts).person
 
     def ensure_person(self, group: str, name: str) -> Person:
         """The person of that name (or id), made where missing; raises as :meth:`add_person`."""
@@ -140,8 +169,16 @@ class Roster(Access):
         with self._database.writing(self._application.seq) as connection:
             return self._ensured(connection, self._group(connection, group), name).person
 
-    def persons(self, group: str, *, after: str | None = None, limit: int = 100) -> list[Person]:
+    def persons(
+        self, group: str, *, after: str | None = None, limit: int = 100, anonymous: bool = False
+    ) -> list[Person]:
         """Persons of a group by name, those after the name ``after``; ``limit`` 1 to 1000.
+
+        Args:
+            group: name of the group.
+            after: last name of the page before.
+            limit: persons of a page.
+            anonymous: those who were registered without a name, instead of the others.
 
         Raises:
             NotFound: no such group.
@@ -150,7 +187,7 @@ class Roster(Access):
         after = None if after is None else checks.person_name(after)
         with self._database.reading() as connection:
             row = self._group(connection, group)
-            return persons.page(connection, row, after=after, limit=limit)
+            return persons.page(connection, row, anonymous=anonymous, after=after, limit=limit)
 
     def person(self, group: str, name_or_id: str) -> Person:
         """The person of that name, or else of that id.
@@ -160,6 +197,17 @@ class Roster(Access):
         """
         with self._database.reading() as connection:
             return self._person(connection, self._group(connection, group), name_or_id).person
+
+    def person_by_external_id(self, group: str, external_id: str) -> Person:
+        """The person with that external id.
+
+        Raises:
+            NotFound: no such group, or nobody in it has it.
+        """
+        wanted = checks.external_id(external_id) or ""
+        with self._database.reading() as connection:
+            row = self._group(connection, group)
+            return persons.find_external(connection, row, wanted).person
 
     def delete_person(self, group: str, name_or_id: str) -> None:
         """Delete a person with all faces, out of every group.
@@ -172,45 +220,6 @@ class Roster(Access):
             touched = persons.delete(connection, person.seq)
             self._log(connection, "person.delete", person.person.id, group=group)
         self._searcher.wipe(touched)
-
-    def add_member(self, group: str, name_or_id: str, *, source: str) -> Person:
-        """Make a person of the group ``source`` a member of ``group`` too, under the same name.
-
-        The faces are shared, not copied: those of the group's contract are found in both.
-
-        Raises:
-            NotFound: no such group or person.
-            ConsentMissing: ``group`` demands consent, and there is none.
-            AlreadyExists: a person of that name is in ``group``.
-            LimitExceeded: ``group`` is full.
-        """
-        with self._database.writing(self._application.seq) as connection:
-            origin, target = self._group(connection, source), self._group(connection, group)
-            person = self._person(connection, origin, name_or_id)
-            consents.need(connection, target, person)
-            self._log(connection, "person.join", person.person.id, group=group)
-            persons.join(
-                connection,
-                person,
-                target,
-                limit=self._limits.persons_per_group,
-                face_limit=self._limits.faces_per_group,
-            )
-            return persons.find(connection, target, person.person.name).person
-
-    def remove_member(self, group: str, name_or_id: str) -> None:
-        """Take a person out of a group; the person and the faces stay in the others.
-
-        Raises:
-            NotFound: no such group or person.
-            InvalidArgument: it is the person's only group.
-        """
-        with self._database.writing(self._application.seq) as connection:
-            row = self._group(connection, group)
-            person = self._person(connection, row, name_or_id)
-            persons.leave(connection, row, person)
-            self._log(connection, "person.leave", person.person.id, group=group)
-        self._searcher.wipe([row.seq])
 
     def renew_data_key(self, *, at_once: int = 500) -> int:
         """Give the application a new data key, move every person's key to it, destroy the old one.
@@ -235,6 +244,9 @@ class Roster(Access):
                 return moved
             moved += some
 
+    def _user_data(self, text: str | None) -> str | None:
+        return checks.user_data(text, limit=self._limits.user_data_bytes)
+
     def _group(self, connection: sa.Connection, name: str) -> GroupRow:
         return groups.find(connection, self._application.seq, checks.group_name(name))
 
@@ -247,15 +259,26 @@ class Roster(Access):
         except NotFound:
             return self._new_person(connection, row, name)
 
-    def _new_person(self, connection: sa.Connection, row: GroupRow, name: str) -> PersonRow:
+    def _new_person(
+        self,
+        connection: sa.Connection,
+        row: GroupRow,
+        name: str | None,
+        facts: PersonFacts | None = None,
+    ) -> PersonRow:
         made = persons.create(
-            connection, self._application.seq, row, name, limit=self._limits.persons_per_group
+            connection, self._application.seq, row, name, limits=self._limits, facts=facts
         )
         self._log(connection, "person.create", made.person.id, group=row.group.name)
         return made
 
     def _new_group(
-        self, connection: sa.Connection, name: str, contract: EmbeddingContract, scoring: Scoring
+        self,
+        connection: sa.Connection,
+        name: str,
+        contract: EmbeddingContract,
+        scoring: Scoring,
+        facts: GroupFacts | None = None,
     ) -> Group:
         made = groups.create(
             connection,
@@ -264,6 +287,7 @@ class Roster(Access):
             contract=contract,
             scoring=scoring,
             limit=self._limits.groups_per_application,
+            facts=facts,
         )
         self._log(connection, "group.create", name, contract=str(contract), scoring=scoring)
         return made

@@ -14,6 +14,7 @@ from mien.gallery.model import Hit
 from mien.gallery.records import vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
+from mien.gallery.shared import SharedFollower, SharedIndex
 
 __all__ = ["Searcher"]
 
@@ -48,7 +49,11 @@ class Searcher:
     ) -> None:
         self._database = database
         self._index = index
-        self._follower = Follower(database, index, snapshots=snapshots, policy=policy)
+        self._follower: Follower | SharedFollower
+        if isinstance(index, SharedIndex):
+            self._follower = SharedFollower(database, index)
+        else:
+            self._follower = Follower(database, index, snapshots=snapshots, policy=policy)
 
     def search(self, row: GroupRow, probes: NDArray[np.float32], *, k: int) -> list[list[Hit]]:
         """The k persons most like each probe, ``(n, d)``, best first."""

@@ -411,6 +411,9 @@ class EnrolmentAnswer(Answered):
     rejected: list[RejectedPhoto]
     persons: list[str]
     face_ids: list[str]
+    warnings: list[RejectedPhoto] = Field(
+        description="Photos that were enrolled and should be looked at."
+    )
 
 
 class GroupShape(Shape):

@@ -50,7 +50,9 @@ def serve(
         listener = stack.enter_context(_listen(settings.host, settings.port))
         if gallery is None:
             gallery = stack.enter_context(
-                Gallery.open(settings.gallery_url, application=DEFAULT_APPLICATION)
+                Gallery.open(
+                    settings.gallery_url, application=DEFAULT_APPLICATION, index=settings.index
+                )
             )
         if engine is None:
             engine = stack.enter_context(Engine(settings=settings))

@@ -182,7 +182,7 @@ class _Search:
             self._whole[probes],
             self._steps[probes],
             fetch=some,
-            looked_at=int(self._looked_at * len(segment) * 1.5) + 256,
+            looked_at=int(self._looked_at * len(segment) * 1.25) + 128,
         )
         doubt = segment.doubt(self._lengths[probes], self._lost[probes])
         ceiling = similarity[:, -1] + doubt

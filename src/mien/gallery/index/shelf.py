@@ -35,7 +35,7 @@ class Plan:
     segment: int = 2**25
     product_from: int = 2**24
     product_segment: int = 2**22
-    product_searches: int = 256
+    product_searches: int = 512
     looked_at: int = 4000
 
 

@@ -67,7 +67,7 @@ def _deserves_codes(segment: Segment, plan: Plan) -> bool:
 def _mergeable(segments: tuple[Segment, ...], plan: Plan, dim: int) -> tuple[Segment, ...]:
     levels: dict[int, list[Segment]] = {}
     for segment in segments:
-        level = int(math.log(max(1.0, len(segment) * dim / plan.tail), _FAN))
+        level = int(math.log(max(1.0, len(segment) * dim / max(1, plan.tail)), _FAN))
         levels.setdefault(level, []).append(segment)
     for level in sorted(levels):
         group = levels[level][:_FAN]

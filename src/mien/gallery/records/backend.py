@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -33,11 +34,13 @@ class Backend(Protocol):
 
     Attributes:
         name: what messages call it: never a path, a host or a user.
+        file: where it lies, or None where it is not a file of this machine.
         engines: its connections.
         makes_tables: whether a database without tables is given some.
     """
 
     name: str
+    file: Path | None
     engines: Engines
     makes_tables: bool
 

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from mien.errors import LimitExceeded
+from mien.gallery.model import GalleryLimits
+from mien.gallery.policy import GroupSettings
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import changes, groups
 
@@ -26,11 +29,19 @@ def announce(
     *,
     faces_by: int = 0,
     persons_by: int = 0,
-) -> tuple[int, int]:
+    limits: GalleryLimits | None = None,
+) -> None:
     """Log ``(person_seq, face_seq)`` pairs that changed, and count faces and persons.
 
-    Returns:
-        The numbers of persons and faces that the group now has.
+    Args:
+        connection: of a transaction that writes.
+        group_seq: the group.
+        faces: the pairs.
+        faces_by: by how much the number of faces changes; persons_by: that of persons.
+        limits: the gallery's; None: the group only loses.
+
+    Raises:
+        LimitExceeded: it has more than the gallery's limits or its own settings allow.
     """
     after = connection.execute(
         groups.update()
@@ -40,8 +51,23 @@ def announce(
             faces=groups.c.faces + faces_by,
             persons=groups.c.persons + persons_by,
         )
-        .returning(groups.c.version, groups.c.changes_from, groups.c.persons, groups.c.faces)
+        .returning(
+            groups.c.name,
+            groups.c.version,
+            groups.c.changes_from,
+            groups.c.persons,
+            groups.c.faces,
+            groups.c.settings,
+        )
     ).one()
+    if limits is not None:
+        settings = GroupSettings.from_stored(after.settings)
+        if persons_by > 0:
+            most = _least(limits.persons_per_group, settings.max_persons)
+            _refuse_more(after.name, "persons", after.persons, most)
+        if faces_by > 0:
+            most = _least(limits.faces_per_group, settings.max_faces)
+            _refuse_more(after.name, "faces", after.faces, most)
     first = after.version - len(faces) + 1
     if faces:
         connection.execute(
@@ -53,7 +79,6 @@ def announce(
         )
     if after.version - after.changes_from >= 2 * KEPT:
         _prune(connection, group_seq, after.version - KEPT)
-    return after.persons, after.faces
 
 
 def changed(connection: sa.Connection, row: GroupRow, *, after: int) -> list[tuple[int, int]]:
@@ -64,6 +89,18 @@ def changed(connection: sa.Connection, row: GroupRow, *, after: int) -> list[tup
         .distinct()
     )
     return [(person, face) for person, face in connection.execute(query)]
+
+
+def _least(limit: int, own: int | None) -> int:
+    return limit if own is None else min(limit, own)
+
+
+def _refuse_more(group: str, what: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise LimitExceeded(
+            f"The group {group!r} may have {limit} {what}: delete some first.",
+            details={"limit": limit},
+        )
 
 
 def _prune(connection: sa.Connection, group_seq: int, upto: int) -> None:

@@ -60,6 +60,7 @@ class Database:
             )
         )
         self.name = self._backend.name
+        self.file = self._backend.file
         self.makes_tables = self._backend.makes_tables
         self._pid = os.getpid()
         self._closed = False

@@ -6,15 +6,15 @@ import math
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from mien.errors import AlreadyExists, LimitExceeded, NotFound
-from mien.gallery.model import StoredFace
+from mien.errors import AlreadyExists, NotFound
+from mien.gallery.model import GalleryLimits, StoredFace
 from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
@@ -22,17 +22,60 @@ from mien.gallery.records.schema import faces, groups, members, persons
 from mien.gallery.records.sealing import open_vectors, seal_vectors
 from mien.types import Box, Embeddings
 
-__all__ = ["Source", "add", "delete", "find", "page", "templates"]
+__all__ = [
+    "FaceFacts",
+    "FaceRow",
+    "Source",
+    "add",
+    "box_of",
+    "delete",
+    "find",
+    "groups_with",
+    "page",
+    "same_face",
+    "source_key",
+    "templates",
+    "update",
+]
 
 _SAME_FACE_IOU = 0.5  # one person has one face in a photo; detectors differ by a few pixels
 
 
 @dataclass(frozen=True, slots=True)
+class FaceFacts:
+    """What the caller keeps with a face."""
+
+    external_image_id: str | None = None
+    user_data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Where faces come from: the photo's SHA-256 or None, and a box (or None) for each face."""
+    """Where faces come from.
+
+    Attributes:
+        sha256: the photo's SHA-256 or None.
+        boxes: a box (or None) for each face; qualities: a quality (or None) for each.
+        facts: what the caller keeps with each.
+    """
 
     sha256: str | None
     boxes: Sequence[Box | None]
+    qualities: Sequence[float | None]
+    facts: FaceFacts
+
+    def only(self, i: int) -> Source:
+        """That of the i-th face alone."""
+        return replace(self, boxes=[self.boxes[i]], qualities=[self.qualities[i]])
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """A face, its number, and that of its person."""
+
+    seq: int
+    person_seq: int
+    face: StoredFace
 
 
 _FACES = (
@@ -65,13 +108,13 @@ def add(
     embeddings: Embeddings,
     source: Source,
     *,
-    limit: int,
+    limits: GalleryLimits,
 ) -> list[StoredFace]:
     """Register faces of a person; every group of the person with this contract gets them.
 
     Raises:
         AlreadyExists: the person has this face of this photo already.
-        LimitExceeded: one of the groups would have more than ``limit`` faces.
+        LimitExceeded: one of the groups is full.
     """
     _refuse_known(connection, row, person, source)
     now = datetime.now(UTC)
@@ -86,6 +129,9 @@ def add(
             source.sha256,
             source.boxes[i],
             now,
+            source.facts.external_image_id,
+            source.facts.user_data,
+            source.qualities[i],
         )
         for i, norm in enumerate(embeddings.norm)
     ]
@@ -97,14 +143,18 @@ def add(
     insert = faces.insert().returning(faces.c.seq, sort_by_parameter_order=True)
     seqs = connection.execute(insert, values).scalars().all()
     pairs = [(person.seq, seq) for seq in seqs]
-    for group_seq, name in _groups_of(connection, person.seq, row.contract_seq):
-        _, count = announce(connection, group_seq, pairs, faces_by=len(pairs))
-        if count > limit:
-            raise LimitExceeded(
-                f"The group {name!r} may have {limit} faces: delete some first.",
-                details={"limit": limit},
-            )
+    for group_seq in groups_with(connection, person.seq, row.contract_seq):
+        announce(connection, group_seq, pairs, faces_by=len(pairs), limits=limits)
     return stored
+
+
+def update(connection: sa.Connection, face_seq: int, facts: FaceFacts) -> None:
+    """Replace what the caller keeps with a face."""
+    connection.execute(
+        faces.update()
+        .where(faces.c.seq == face_seq)
+        .values(external_image_id=facts.external_image_id, user_data=facts.user_data)
+    )
 
 
 def page(
@@ -114,9 +164,12 @@ def page(
     *,
     after: str | None,
     limit: int | None,
+    external_image_id: str | None = None,
 ) -> list[StoredFace]:
-    """Faces of a group, or of one member, by id; those after ``after``."""
+    """Faces of a group, or of one member or photo, by id; those after ``after``."""
     query = _of(row)
+    if external_image_id is not None:
+        query = query.where(faces.c.external_image_id == external_image_id)
     if person is not None:
         query = query.where(faces.c.person_seq == person.seq)
     if after is not None:
@@ -125,13 +178,14 @@ def page(
     return [_face(found, row) for found in connection.execute(query)]
 
 
-def find(connection: sa.Connection, row: GroupRow, face_id: str) -> StoredFace:
+def find(connection: sa.Connection, row: GroupRow, face_id: str) -> FaceRow:
     """The face of that id.
 
     Raises:
         NotFound: the group has no such face.
     """
-    return _face(_find(connection, row, face_id), row)
+    found = _find(connection, row, face_id)
+    return FaceRow(found.seq, found.person_seq, _face(found, row))
 
 
 def delete(connection: sa.Connection, row: GroupRow, face_id: str) -> list[int]:
@@ -141,11 +195,22 @@ def delete(connection: sa.Connection, row: GroupRow, face_id: str) -> list[int]:
         NotFound: the group has no such face.
     """
     found = _find(connection, row, face_id)
-    inside = [seq for seq, _ in _groups_of(connection, found.person_seq, row.contract_seq)]
+    inside = groups_with(connection, found.person_seq, row.contract_seq)
     connection.execute(faces.delete().where(faces.c.seq == found.seq))
     for group_seq in inside:
         announce(connection, group_seq, [(found.person_seq, found.seq)], faces_by=-1)
     return inside
+
+
+def groups_with(connection: sa.Connection, person_seq: int, contract_seq: int) -> list[int]:
+    """Numbers of the person's groups in which faces of that contract are seen."""
+    query = (
+        sa.select(groups.c.seq)
+        .join(members, members.c.group_seq == groups.c.seq)
+        .where(members.c.person_seq == person_seq, groups.c.contract_seq == contract_seq)
+        .order_by(groups.c.seq)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def templates(
@@ -171,17 +236,6 @@ def _find(connection: sa.Connection, row: GroupRow, face_id: str) -> sa.Row[*tup
     return found
 
 
-def _groups_of(
-    connection: sa.Connection, person_seq: int, contract_seq: int
-) -> list[tuple[int, str]]:
-    query = (
-        sa.select(groups.c.seq, groups.c.name)
-        .join(members, members.c.group_seq == groups.c.seq)
-        .where(members.c.person_seq == person_seq, groups.c.contract_seq == contract_seq)
-    )
-    return [(seq, name) for seq, name in connection.execute(query)]
-
-
 def _refuse_known(
     connection: sa.Connection, row: GroupRow, person: PersonRow, source: Source
 ) -> None:
@@ -190,9 +244,9 @@ def _refuse_known(
     query = sa.select(faces.c.x0, faces.c.y0, faces.c.x1, faces.c.y1).filter_by(
         person_seq=person.seq, contract_seq=row.contract_seq, source_sha256=source.sha256
     )
-    seen = [_box(found) for found in connection.execute(query)]
+    seen = [box_of(found) for found in connection.execute(query)]
     for box in source.boxes:
-        if any(_same_face(box, other) for other in seen):
+        if any(same_face(box, other) for other in seen):
             raise AlreadyExists(
                 f"This photo of {person.person.name!r} is enrolled already.",
                 details={"person": person.person.name},
@@ -200,7 +254,8 @@ def _refuse_known(
         seen.append(box)
 
 
-def _same_face(a: Box | None, b: Box | None) -> bool:
+def same_face(a: Box | None, b: Box | None) -> bool:
+    """Whether two boxes of one photo of a person are of one face; None: not known where."""
     if a is None or b is None:
         return True
     width = min(a.x1, b.x1) - max(a.x0, b.x0)
@@ -215,9 +270,13 @@ def _new_ids(n: int) -> list[str]:
     return [f"{stamp:012x}{bits:020x}" for bits in sorted(secrets.randbits(80) for _ in range(n))]
 
 
+def source_key(sha256: str | None, box: Box | None) -> str | None:
+    """A photo and a place in it as one text; None without a photo."""
+    return None if sha256 is None else f"{sha256}:{box and box.to_list()}"
+
+
 def _values(face: StoredFace, sealed: bytes, person_seq: int, contract_seq: int) -> dict[str, Any]:
     box = face.box
-    key = None if face.source_sha256 is None else f"{face.source_sha256}:{box and box.to_list()}"
     return {
         "id": face.id,
         "person_seq": person_seq,
@@ -229,8 +288,11 @@ def _values(face: StoredFace, sealed: bytes, person_seq: int, contract_seq: int)
         "y0": None if box is None else box.y0,
         "x1": None if box is None else box.x1,
         "y1": None if box is None else box.y1,
-        "source_key": key,
+        "source_key": source_key(face.source_sha256, box),
         "created_at": face.created_at,
+        "external_image_id": face.external_image_id,
+        "user_data": face.user_data,
+        "quality": face.quality,
     }
 
 
@@ -242,7 +304,7 @@ def _face(row: sa.Row[*tuple[Any, ...]], group: GroupRow) -> StoredFace:
         group.group.contract,
         row.norm,
         row.source_sha256,
-        _box(row),
+        box_of(row),
         row.created_at,
         row.external_image_id,
         row.user_data,
@@ -250,5 +312,6 @@ def _face(row: sa.Row[*tuple[Any, ...]], group: GroupRow) -> StoredFace:
     )
 
 
-def _box(row: sa.Row[*tuple[Any, ...]]) -> Box | None:
+def box_of(row: sa.Row[*tuple[Any, ...]]) -> Box | None:
+    """Where a stored face is in its photo."""
     return None if row.x0 is None else Box(row.x0, row.y0, row.x1, row.y1)

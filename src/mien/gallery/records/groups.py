@@ -12,10 +12,23 @@ import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
 from mien.gallery.model import Group, GroupSettings, Scoring
+from mien.gallery.policy import DEFAULT_SETTINGS
+from mien.gallery.records import undo
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
-__all__ = ["GroupRow", "create", "delete", "existing", "find", "find_by_seq", "page"]
+__all__ = [
+    "GroupFacts",
+    "GroupRow",
+    "create",
+    "delete",
+    "existing",
+    "find",
+    "find_by_seq",
+    "page",
+    "rename",
+    "update",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,14 @@ class GroupRow:
     version: int
     changes_from: int
     group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """A group's settings, and what the caller keeps with it."""
+
+    settings: GroupSettings = DEFAULT_SETTINGS
+    user_data: str | None = None
 
 
 _COLUMNS = sa.select(
@@ -103,6 +124,7 @@ def create(
     contract: EmbeddingContract,
     scoring: Scoring,
     limit: int,
+    facts: GroupFacts | None = None,
 ) -> Group:
     """A new, empty group.
 
@@ -110,17 +132,15 @@ def create(
         AlreadyExists: the name is taken.
         LimitExceeded: the application has ``limit`` groups.
     """
+    _refuse_taken(connection, application_seq, name)
     owned = groups.c.application_seq == application_seq
-    taken = sa.select(groups.c.seq).where(owned, groups.c.name == name)
-    if connection.execute(taken).first() is not None:
-        raise AlreadyExists(f"There is a group {name!r} already.")
     count = connection.execute(sa.select(sa.func.count()).where(owned)).scalar_one()
     if count >= limit:
         raise LimitExceeded(
             f"An application may have {limit} groups: delete one first.",
             details={"limit": limit},
         )
-    now = datetime.now(UTC)
+    now, facts = datetime.now(UTC), facts or GroupFacts()
     connection.execute(
         groups.insert(),
         {
@@ -134,19 +154,46 @@ def create(
             "persons": 0,
             "faces": 0,
             "created_at": now,
+            "settings": facts.settings.stored(),
+            "user_data": facts.user_data,
         },
     )
-    return Group(name, contract, scoring, 0, 0, now)
+    return Group(name, contract, scoring, 0, 0, now, facts.settings, facts.user_data)
+
+
+def rename(connection: sa.Connection, application_seq: int, row: GroupRow, name: str) -> None:
+    """Give a group another name.
+
+    Raises:
+        AlreadyExists: the name is taken.
+    """
+    _refuse_taken(connection, application_seq, name)
+    connection.execute(groups.update().where(groups.c.seq == row.seq).values(name=name))
+
+
+def update(connection: sa.Connection, row: GroupRow, facts: GroupFacts) -> None:
+    """Replace a group's settings and what the caller keeps with it."""
+    connection.execute(
+        groups.update()
+        .where(groups.c.seq == row.seq)
+        .values(settings=facts.settings.stored(), user_data=facts.user_data)
+    )
 
 
 def delete(connection: sa.Connection, seq: int) -> None:
     """Delete a group and the persons that are in no other; their faces go with them."""
     inside = sa.select(members.c.person_seq).where(members.c.group_seq == seq)
     elsewhere = sa.select(members.c.person_seq).where(members.c.group_seq != seq)
-    connection.execute(
-        persons.delete().where(persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
-    )
+    gone = (persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
+    undo.forget(connection, sa.select(persons.c.id).where(*gone))
+    connection.execute(persons.delete().where(*gone))
     connection.execute(groups.delete().where(groups.c.seq == seq))
+
+
+def _refuse_taken(connection: sa.Connection, application_seq: int, name: str) -> None:
+    taken = sa.select(groups.c.seq).filter_by(application_seq=application_seq, name=name)
+    if connection.execute(taken).first() is not None:
+        raise AlreadyExists(f"There is a group {name!r} already.")
 
 
 def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -87,6 +88,7 @@ class PostgresBackend:
     def __init__(self, url: URL, *, create: bool, timeout_s: float) -> None:
         _check(url)
         self.name = url.database or ""
+        self.file: Path | None = None
         self.makes_tables = create
         self._timeout_s = timeout_s
         self._guard = threading.Lock()

@@ -47,6 +47,7 @@ class SqliteBackend:
         _check(url)
         self._file = DatabaseFile(Path(url.database or ""), create=create, timeout_s=timeout_s)
         self.name = self._file.name
+        self.file: Path | None = Path(url.database or "").absolute()
         self._timeout_s = timeout_s
         # Threads of one process queue here in turn instead of polling the file's lock.
         self._writer = threading.Lock()

@@ -1,0 +1,165 @@
+"""Curation: names, settings, and what a caller keeps with groups, persons and faces."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mien.gallery import checks
+from mien.gallery.model import Group, GroupSettings, Person, StoredFace
+from mien.gallery.records import faces, groups, persons, steps
+from mien.gallery.records.faces import FaceFacts
+from mien.gallery.records.groups import GroupFacts
+from mien.gallery.records.persons import PersonFacts
+from mien.gallery.regrouping import Regrouping
+
+__all__ = ["KEEP", "Curation", "Keep"]
+
+
+class Keep:
+    """The type of :data:`KEEP`."""
+
+    def __repr__(self) -> str:
+        return "KEEP"
+
+
+KEEP: Final = Keep()
+"""Leave it as it is; None takes it away."""
+
+
+class Curation(Regrouping):
+    """The part of :class:`mien.gallery.Gallery` that changes names, settings and user data.
+
+    Every method is one transaction, and every one can be undone.
+    """
+
+    def rename_group(self, group: str, name: str) -> Group:
+        """Give a group another name.
+
+        Raises:
+            NotFound: no such group.
+            AlreadyExists: the name is taken.
+            InvalidArgument: not a group's name.
+        """
+        name = checks.group_name(name)
+        with self._database.writing(self._application.seq) as connection:
+            row = self._group(connection, group)
+            if name != row.group.name:
+                groups.rename(connection, self._application.seq, row, name)
+                self._remember(
+                    connection, row, "group.rename", [steps.rename_group(row.group.name)], []
+                )
+                self._log(connection, "group.rename", name, before=row.group.name)
+            return self._group(connection, name).group
+
+    def set_group(
+        self,
+        group: str,
+        *,
+        settings: GroupSettings | Keep = KEEP,
+        user_data: str | Keep | None = KEEP,
+    ) -> Group:
+        """Change a group's limits and policies, and what the caller keeps with it.
+
+        What is in the group already stays, even where a new limit or policy would refuse it.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: user data that cannot be kept.
+        """
+        data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
+        with self._database.writing(self._application.seq) as connection:
+            row = self._group(connection, group)
+            old = GroupFacts(row.group.settings, row.group.user_data)
+            new = GroupFacts(
+                old.settings if isinstance(settings, Keep) else settings,
+                old.user_data if isinstance(data, Keep) else data,
+            )
+            if new != old:
+                groups.update(connection, row, new)
+                self._remember(connection, row, "group.set", [steps.set_group(old)], [])
+                self._log(connection, "group.set", group, settings=new.settings.stored())
+            return self._group(connection, group).group
+
+    def rename_person(self, group: str, person: str, name: str) -> Person:
+        """Give a person another name in a group. An anonymous one is anonymous no more.
+
+        Raises:
+            NotFound: no such group or person.
+            AlreadyExists: the name is taken in this group.
+            InvalidArgument: not 1 to 255 printable characters.
+        """
+        name = checks.person_name(name)
+        with self._database.writing(self._application.seq) as connection:
+            row = self._group(connection, group)
+            found = self._person(connection, row, person)
+            if name != found.person.name:
+                persons.rename(connection, row, found, name)
+                back = [steps.rename_person(found.person.id, found.person.name)]
+                self._remember(connection, row, "person.rename", back, [found.person.id])
+                self._log(connection, "person.rename", found.person.id, group=group)
+            return persons.find_by_seq(connection, row, found.seq).person
+
+    def set_person(
+        self,
+        group: str,
+        person: str,
+        *,
+        user_data: str | Keep | None = KEEP,
+        external_id: str | Keep | None = KEEP,
+    ) -> Person:
+        """Change what the caller keeps with a person, in every group.
+
+        Raises:
+            NotFound: no such group or person.
+            AlreadyExists: the external id is another person's.
+            InvalidArgument: an external id or user data that cannot be kept.
+        """
+        data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
+        number = external_id if isinstance(external_id, Keep) else checks.external_id(external_id)
+        with self._database.writing(self._application.seq) as connection:
+            row = self._group(connection, group)
+            found = self._person(connection, row, person)
+            old = PersonFacts(found.person.user_data, found.person.external_id)
+            new = PersonFacts(
+                old.user_data if isinstance(data, Keep) else data,
+                old.external_id if isinstance(number, Keep) else number,
+            )
+            if new != old:
+                persons.update(connection, self._application.seq, found.seq, new)
+                back = [steps.set_person(found.person.id, old)]
+                self._remember(connection, row, "person.set", back, [found.person.id])
+                self._log(connection, "person.set", found.person.id, group=group)
+            return persons.find_by_seq(connection, row, found.seq).person
+
+    def set_face(
+        self,
+        group: str,
+        face_id: str,
+        *,
+        user_data: str | Keep | None = KEEP,
+        external_image_id: str | Keep | None = KEEP,
+    ) -> StoredFace:
+        """Change what the caller keeps with a face.
+
+        Raises:
+            NotFound: no such group or face.
+            InvalidArgument: an external id or user data that cannot be kept.
+        """
+        data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
+        number = external_image_id
+        if not isinstance(number, Keep):
+            number = checks.external_id(number)
+        with self._database.writing(self._application.seq) as connection:
+            row = self._group(connection, group)
+            found = faces.find(connection, row, checks.face_id(face_id))
+            old = FaceFacts(found.face.external_image_id, found.face.user_data)
+            new = FaceFacts(
+                old.external_image_id if isinstance(number, Keep) else number,
+                old.user_data if isinstance(data, Keep) else data,
+            )
+            if new != old:
+                faces.update(connection, found.seq, new)
+                back = [steps.set_face(face_id, found.face.person_id, old)]
+                self._remember(connection, row, "face.set", back, [found.face.person_id])
+                self._log(connection, "face.set", face_id, group=group)
+            return faces.find(connection, row, face_id).face
