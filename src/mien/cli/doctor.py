@@ -42,8 +42,8 @@ def doctor(run: Run) -> None:
         _model(run, run.settings.detector, "detect"),
         _model(run, run.settings.embedder, "embed"),
     ]
-    gallery = _gallery(run)
-    problems = [row["error"] for row in [*models, gallery] if row.get("error")]
+    gallery, key = _gallery(run), _master_key(run)
+    problems = [row["error"] for row in [*models, gallery, key] if row.get("error")]
     document = {
         "ok": not problems,
         "version": mien.__version__,
@@ -52,6 +52,7 @@ def doctor(run: Run) -> None:
         "runtimes": {name: _installed(package) for name, package in RUNTIMES.items()},
         "models": models,
         "gallery": gallery,
+        "master_key": key,
         "warnings": [WARNING],
         "problems": problems,
     }
@@ -164,6 +165,27 @@ def _gallery(run: Run) -> dict[str, Any]:
     return row | {"application": run.application, "empty": not groups}
 
 
+def _master_key(run: Run) -> dict[str, Any]:
+    """Where the key comes from that protects templates, and its id; it is not made here."""
+    from mien.errors import KeyMissing
+    from mien.gallery.protect import key_ring
+
+    settings = run.settings
+    if settings.kms:
+        source = f"key-management service {settings.kms}"
+    elif settings.master_key is not None:
+        source = "MIEN_MASTER_KEY"
+    else:
+        source = str(settings.key_file)
+    row: dict[str, Any] = {"source": source}
+    try:
+        return row | {"id": key_ring(settings, create=False).current}
+    except KeyMissing:
+        return row | {"note": "not there; made at a gallery's first enrolment"}
+    except MienError as error:
+        return row | {"error": Failure.of(error).to_dict()}
+
+
 def _gallery_exists(run: Run) -> bool:
     try:
         run.rooms.gallery(run.settings.gallery_url, DEFAULT_APPLICATION, False).close()
@@ -181,6 +203,7 @@ def _describe(document: dict[str, Any]) -> str:
         f"runtimes: {', '.join(runtimes)}",
         *(line for model in document["models"] for line in _describe_model(model)),
         f"gallery: {document['gallery']['url']}" + _gallery_state(document["gallery"]),
+        f"master key: {document['master_key']['source']}" + _key_state(document["master_key"]),
         "settings:",
         *(f"  {name} = {value}" for name, value in document["settings"].items()),
         *(f"warning: {warning}" for warning in document["warnings"]),
@@ -193,6 +216,12 @@ def _gallery_state(gallery: dict[str, Any]) -> str:
     if "error" in gallery:
         return " (cannot be used)"
     return f" ({gallery['note']})" if "note" in gallery else ""
+
+
+def _key_state(key: dict[str, Any]) -> str:
+    if "error" in key:
+        return " (cannot be used)"
+    return f" ({key['note']})" if "note" in key else f" (id {key['id']}; back it up)"
 
 
 def _describe_model(model: dict[str, Any]) -> list[str]:
