@@ -70,6 +70,11 @@ def prepared(embedder: Embedder, options: Preprocessing, models: ModelStore) -> 
         facts = models.card(embedder.name, "embed").embedder
     except UnknownModel:
         facts = None
+    if facts is not None and facts.template == "parts":
+        raise InvalidArgument(
+            f"{embedder.name} cuts a crop for each of its models: leave Preprocessing out, or "
+            "choose one of them."
+        )
     return Preprocessed(embedder, options, facts)
 
 
