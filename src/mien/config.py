@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("mien")),
-        description="Folder of the default gallery.",
+        description="Folder of the default gallery, and of uploads that wait for their job.",
     )
     gallery: str = Field(
         default="",
@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     )
     bulk_max_bytes: int = Field(
         default=20_000 * MEGABYTE, ge=1, description="Bytes of all photos of one zip, unpacked."
+    )
+    max_jobs: int = Field(
+        default=16, ge=1, description="Unfinished jobs of one application; more are refused."
     )
     job_keep_days: float = Field(
         default=30.0, ge=0, description="Days that the record of a finished job is kept."

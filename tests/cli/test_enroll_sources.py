@@ -54,7 +54,7 @@ def test_the_second_time_from_another_source_nothing_is_enrolled(mien, people, a
     assert mien("enroll", "other", "--from", archive, "--json").document["enrolled"] == 4
     again = mien("enroll", "staff", "--from", people)
     assert again.exit_code == 0
-    assert "Nothing was done: all 4 photo(s) are enrolled already." in again.stdout
+    assert "Nothing new: 4 photo(s) are enrolled already." in again.stdout
     crossed = mien("enroll", "staff", "--from", archive, "--json").document
     assert crossed["enrolled"] == 0
     assert sum(r["reasons"] == ["duplicate"] for r in crossed["rejected"]) == 4

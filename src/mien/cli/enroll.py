@@ -136,11 +136,13 @@ def _answer(run: Run, group: str, outcomes: Sequence[PhotoOutcome]) -> None:
     from mien.engine.enrolment import summary
 
     enrolment = summary(group, outcomes)
-    there = sum(ALREADY_THERE in rejection.reasons for rejection in enrolment.rejected)
-    rows = [f"  {_reasons(rejection)}" for rejection in enrolment.rejected]
+    others = [one for one in enrolment.rejected if ALREADY_THERE not in one.reasons]
+    there = len(enrolment.rejected) - len(others)
+    rows = [f"  {_reasons(rejection)}" for rejection in others]
     rows += [f"  look at {_reasons(warning)}" for warning in enrolment.warnings]
-    if there and there == len(outcomes):
-        rows = [f"Nothing was done: all {there} photo(s) are enrolled already."]
+    if there:
+        new = "" if enrolment.enrolled else "Nothing new: "
+        rows.insert(0, f"  {new}{there} photo(s) are enrolled already.")
     run.answer(enrolment.to_dict(), "\n".join([str(enrolment), *rows]))
     if not enrolment.enrolled and not there:
         click.get_current_context().exit(ExitCode.BAD_INPUT)

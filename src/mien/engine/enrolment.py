@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from os import PathLike
@@ -96,6 +96,7 @@ class _Place:
     gallery: Gallery
     group: str
     settings: GroupSettings
+    create_group: bool
 
 
 def photos_of(
@@ -123,16 +124,24 @@ def enroll_each(
     *,
     threads: Executor | None = None,
     ahead: int | None = None,
-) -> Iterator[PhotoOutcome]:
+    create_group: bool = True,
+) -> Generator[PhotoOutcome, None, None]:
     """See :meth:`mien.Engine.enroll_each`.
 
     Args:
         engine, gallery, group, photos: as there.
         threads: who looks at the photos; None: the engine's threads.
         ahead: photos that are looked at before their turn; None: twice the thread budget.
+        create_group: make the group where it is missing.
+
+    Raises:
+        NotFound: no such group, and ``create_group`` is False.
     """
     engine.load()  # here, so that a missing model is raised once and not for every photo
-    place = _Place(engine, gallery, group, _checked_settings(engine, gallery, group))
+    if not create_group:
+        gallery.group(group)
+    settings = _checked_settings(engine, gallery, group)
+    place = _Place(engine, gallery, group, settings, create_group)
     pool = threads or engine.pool
     waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
     source = iter(photos)
@@ -243,7 +252,10 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused)
             photo, None, refused.rejection, None, refused.sha256, refused.known_face
         )
     found, gallery = prepared.found, place.gallery
-    made = gallery.ensure_group(place.group, contract=found.contract)
+    if place.create_group:
+        made = gallery.ensure_group(place.group, contract=found.contract)
+    else:
+        made = gallery.group(place.group)
     warning = None
     if made.settings.duplicates != "allow":
         warning = _other(place, photo, found.embeddings.take([0]))

@@ -19,7 +19,7 @@ from mien.gallery.records.jobs import JobItem, new_id
 
 __all__ = ["LEASE_S", "JobItem", "Jobs", "new_id", "waiting_jobs"]
 
-LEASE_S = 60.0
+LEASE_S = 20.0
 """Seconds that a worker holds a job without a sign of life."""
 
 

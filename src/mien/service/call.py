@@ -27,6 +27,7 @@ from mien.types import Result
 __all__ = ["Call", "Detecting", "Reading", "Writing", "options", "page_of"]
 
 T = TypeVar("T")
+Parsed = TypeVar("Parsed")
 Record = TypeVar("Record", bound=Result)
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -81,15 +82,24 @@ class Call:
         A full queue is refused before the body is read; the place in it is taken afterwards, so
         that slow clients keep no worker waiting.
         """
-        content_type = self.request.headers.get("content-type", "")
+        parse = partial(parse_form, fields=fields, max_images=max_images)
+        return await self.with_upload(lambda body, kind: parse(body, content_type=kind), work)
+
+    async def with_upload(
+        self, parse: Callable[[bytes, str], Parsed], work: Callable[[Parsed], T]
+    ) -> T:
+        """Read a body under all limits; then, on a worker, parse it and run ``work``.
+
+        Args:
+            parse: body and content type -> what ``work`` takes.
+            work: the rest.
+        """
+        kind = self.request.headers.get("content-type", "")
         inference = self.service.inference
         inference.refuse_if_full()
         with self.service.budget.hold() as holding:
             body = await self._body(self.settings.max_request_bytes, holding)
-            parse = partial(
-                parse_form, content_type=content_type, fields=fields, max_images=max_images
-            )
-            job = _photo_job(body, parse, work)
+            job = _upload_job(body, kind, parse, work)
             del body
             slot = inference.admit()
             try:
@@ -191,10 +201,10 @@ def _left(request: Request, service: Service) -> float:
     return service.settings.request_timeout_s - spent
 
 
-def _photo_job(
-    body: bytes, parse: Callable[[bytes], Form], work: Callable[[Form], T]
+def _upload_job(
+    body: bytes, kind: str, parse: Callable[[bytes, str], Parsed], work: Callable[[Parsed], T]
 ) -> Callable[[], T]:
     def job() -> T:
-        return work(parse(body))
+        return work(parse(body, kind))
 
     return job

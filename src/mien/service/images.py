@@ -23,7 +23,7 @@ from mien.errors import (
     UnsupportedMediaType,
 )
 
-__all__ = ["Form", "NamedImage", "parse_form", "parse_json"]
+__all__ = ["MAX_BRACKETS", "Form", "NamedImage", "from_base64", "parse_form", "parse_json"]
 
 MAX_BRACKETS = 256
 MAX_FIELDS = 32
@@ -89,13 +89,13 @@ def parse_form(body: bytes, *, content_type: str, fields: Sequence[str], max_ima
     return form
 
 
-def parse_json(body: bytes) -> dict[str, Any]:
-    """A JSON object of a few fields.
+def parse_json(body: bytes, *, max_brackets: int = MAX_BRACKETS) -> dict[str, Any]:
+    """A JSON object of a few fields, or with at most so many objects and lists in it.
 
     Raises:
         InvalidArgument: not JSON, not an object, or nested beyond what any request needs.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
+    if body.count(b"{") + body.count(b"[") > max_brackets:
         raise InvalidArgument("The JSON is nested too deeply or has too many parts.")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -116,14 +116,20 @@ def _from_json(body: bytes, fields: Sequence[str], max_images: int) -> Form:
                 raise InvalidArgument("Send one 'image', or a list of base64 strings as 'images'.")
             _check_count(len(several), max_images)
             images[name] = [
-                NamedImage(f"images[{i}]", _from_base64(text)) for i, text in enumerate(several)
+                NamedImage(f"images[{i}]", from_base64(text)) for i, text in enumerate(several)
             ]
         elif name in options:
-            images[name] = [NamedImage(name, _from_base64(options.pop(name)))]
+            images[name] = [NamedImage(name, from_base64(options.pop(name)))]
     return Form(images, options)
 
 
-def _from_base64(text: object) -> bytes:
+def from_base64(text: object) -> bytes:
+    """The bytes of a photo in JSON: base64 or a ``data:`` URI.
+
+    Raises:
+        InvalidArgument: no string, a URL, or another ``data:`` URI.
+        ImageDecodeError: not base64.
+    """
     if not isinstance(text, str):
         raise InvalidArgument("A photo in JSON must be a string: base64 or a data: URI.")
     if text[:5].lower() == "data:":

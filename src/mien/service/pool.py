@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from mien.errors import DeadlineExceeded, Overloaded, ServiceError
 
-__all__ = ["ClientGoneError", "Pool", "Slot"]
+__all__ = ["Background", "ClientGoneError", "Pool", "Slot"]
 
+PATIENCE_S = 1.0
+"""Work in the background that has waited so long gets the next free worker."""
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -127,6 +133,46 @@ class Slot:
                 watch.cancel()
 
 
+class Background(Executor):
+    """Work that nobody waits for, on a pool's workers, behind all requests.
+
+    It runs while a worker would be idle, and leaves one of several workers alone. Where there is
+    always a request, a piece of it runs each :data:`PATIENCE_S`, on one worker: it goes on slowly.
+
+    Args:
+        pool: whose workers.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue a call; its future is cancelled where the pool is closing."""
+        future: Future[T] = Future()
+        if not self._pool._later(_Later(partial(fn, *args, **kwargs), future)):
+            future.cancel()
+        return future
+
+
+class _Later(Generic[T]):
+    """A call in the background."""
+
+    def __init__(self, call: Callable[[], T], future: Future[T]) -> None:
+        self.call = call
+        self.future = future
+        self.since = time.monotonic()
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            value = self.call()
+        except BaseException as error:  # handed to whoever asks for the result
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(value)
+
+
 class Pool:
     """``workers`` threads and ``queue_size`` places to wait.
 
@@ -141,6 +187,9 @@ class Pool:
         self.capacity = workers + queue_size
         self._jobs: deque[_Job[Any]] = deque()
         self._changed = threading.Condition()
+        self._background: deque[_Later[Any]] = deque()
+        self._helping = 0
+        self._helped_at = 0.0
         self._taken = 0
         self._running = 0
         self._closed = False
@@ -192,6 +241,8 @@ class Pool:
         """Refuse new work, finish what has been accepted, stop the threads (blocking)."""
         with self._changed:
             self._closed = True
+            while self._background:
+                self._background.popleft().future.cancel()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -218,18 +269,40 @@ class Pool:
         with self._changed:
             self._taken -= 1
 
+    def _later(self, work: _Later[Any]) -> bool:
+        with self._changed:
+            if self._closed:
+                return False
+            self._background.append(work)
+            self._changed.notify()
+            return True
+
     def _work(self) -> None:
         while True:
             with self._changed:
-                while not self._jobs:
+                while (work := self._next()) is None:
                     if self._closed and self._taken == 0:
                         return
                     self._changed.wait(0.5 if self._closed else None)
-                job = self._jobs.popleft()
                 self._running += 1
+                self._helping += isinstance(work, _Later)
             try:
-                job.run()
+                work.run()
             finally:
                 with self._changed:
                     self._running -= 1
-                del job
+                    self._helping -= isinstance(work, _Later)
+                    if self._background:
+                        self._changed.notify()
+                del work
+
+    def _next(self) -> _Job[Any] | _Later[Any] | None:
+        """What a free worker does now: a request, or else something in the background."""
+        if self._background and not self._closed:
+            now = time.monotonic()
+            overdue = now - max(self._background[0].since, self._helped_at) > PATIENCE_S
+            most = 1 if self._jobs else max(1, self.workers - 1)
+            if self._helping < most and (overdue or not self._jobs):
+                self._helped_at = now
+                return self._background.popleft()
+        return self._jobs.popleft() if self._jobs else None

@@ -11,6 +11,7 @@ from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
 from mien.service.errors import log_unexpected
+from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
 from mien.service.pool import Pool
@@ -34,6 +35,7 @@ class Service:
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
+        jobs: does what outlives its request, on the inference workers, behind all requests.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
     """
@@ -52,6 +54,7 @@ class Service:
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
+        self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -81,12 +84,14 @@ class Service:
     def stop(self) -> None:
         """Refuse new work from now on; what was accepted goes on."""
         self._stopped.set()
+        self.jobs.stop()
         self.inference.refuse()
         self.records.refuse()
 
     def close(self) -> None:
         """Finish accepted work and end the threads (blocking)."""
         self.stop()
+        self.jobs.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
 
@@ -100,5 +105,6 @@ class Service:
                 log_unexpected(error, request_id="start")
             else:
                 self._models_ready.set()
+                self.jobs.start()
                 return
             self._stopped.wait(RETRY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mien.service.api import analyze, faces, groups, persons, photos, status
+from mien.service.api import analyze, faces, groups, jobs, persons, photos, status
 
 __all__ = ["routers"]
 
@@ -17,5 +17,6 @@ def routers() -> list[APIRouter]:
         groups.router,
         persons.router,
         faces.router,
+        jobs.router,
         status.router,
     ]
