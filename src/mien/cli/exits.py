@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from mien.cli.output import flush_answer, forget, tell, tell_json
-from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError
+from mien.errors import GalleryUnavailable, MienError, ModelError, ServiceError, SpoofSuspected
 
 __all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
 
@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
-    NO = 1  # compare, verify: not a match
+    NO = 1  # compare, verify: not a match; a face that is not taken for live
     # bad usage or bad input; also a defect of Mien ("internal"), an answer that cannot be written
     BAD_INPUT = 2
     MISSING = 3  # a missing model or service
@@ -36,7 +36,12 @@ class ExitCode(IntEnum):
 
 
 def exit_code(error: MienError) -> ExitCode:
-    """The exit code for an error: 3 where a model, the gallery or a service is missing, else 2."""
+    """The exit code for an error.
+
+    3 where a model, the gallery or a service is missing, 1 where a face is not live, else 2.
+    """
+    if isinstance(error, SpoofSuspected):
+        return ExitCode.NO
     missing = isinstance(error, ModelError | GalleryUnavailable | ServiceError)
     return ExitCode.MISSING if missing else ExitCode.BAD_INPUT
 
