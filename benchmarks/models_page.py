@@ -54,10 +54,11 @@ Models without figures were not measured. Of those that come from an address onl
 not at hand: their loading was compared with another implementation on random weights. For some
 others no labelled set was at hand.
 """
-OWN = """\
+OWN_INTRODUCTION = """\
 # All models, measured on own data
 
-Figures of `make bench-models` in place of the project's own.
+Figures of `make bench-models` in place of the project's own. Machine and commit stand in
+`models.json` beside this page.
 """
 
 
@@ -194,7 +195,7 @@ def main() -> int:
     if options.figures:
         if options.to == PAGE:
             parser.error("--figures are not for docs/models.md: name another file with --to")
-        text = page(with_figures(cards, options.figures), OWN)
+        text = page(with_figures(cards, options.figures), OWN_INTRODUCTION)
     else:
         text = page(cards)
     if options.check:

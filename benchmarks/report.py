@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,8 +29,14 @@ class Row:
         return self.mien / self.baseline if self.baseline else None
 
 
-def publish(name: str, rows: list[Row]) -> None:
-    """Print the rows as a table and write them to ``build/bench/NAME.json``."""
+def publish(
+    name: str,
+    rows: list[Row],
+    *,
+    more: Mapping[str, object] | None = None,
+    folder: Path = BUILD / "bench",
+) -> None:
+    """Print the rows as a table; write them, and ``more``, to ``NAME.json`` in ``folder``."""
     print(f"\n{name}")
     for row in rows:
         against = ""
@@ -41,12 +48,12 @@ def publish(name: str, rows: list[Row]) -> None:
         elif row.baseline_name:
             against = f"{'':10}  {row.baseline_name}"
         print(f"  {row.what:<58} {row.mien:10.3f} {row.unit:<7} {against}".rstrip())
-    folder = BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     document = {
         "commit": _commit(),
         "machine": _machine(),
         "rows": [{**asdict(row), "ratio": row.ratio} for row in rows],
+        **(more or {}),
     }
     (folder / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
 

@@ -25,13 +25,12 @@ from mien.errors import (
     RuntimeUnavailable,
     UnknownMetric,
     UnknownModel,
-    near,
-    no_such,
 )
 from mien.match import similarity
 from mien.models import ModelStore, plugins
 from mien.models.convert import converter
 from mien.models.measured import Measured
+from mien.spelling import near, no_such
 
 X = np.zeros((1, 3, 112, 112), np.float32)
 GHOST = SimpleNamespace(

@@ -24,7 +24,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from mien.errors import ConfigurationError, no_such
+from mien.errors import ConfigurationError
+from mien.spelling import no_such
 
 __all__ = ["Settings", "load"]
 

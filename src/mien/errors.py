@@ -33,6 +33,7 @@
     └── ServiceError                 service
         ├── Unauthorized             unauthorized            no key, or not a valid one
         ├── Forbidden                forbidden               a valid key that may not do this
+        │   └── AttributeNotAllowed  attribute_not_allowed   not allowed to the key's application
         ├── RequestTooLarge          request_too_large
         ├── UnsupportedMediaType     unsupported_media_type
         ├── Overloaded               overloaded              queue full: try again later
@@ -44,11 +45,12 @@ Messages never hold an absolute path, a key, or an embedding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 __all__ = [
     "AlreadyExists",
+    "AttributeNotAllowed",
     "ChecksumMismatch",
     "ConfigurationError",
     "ConversionError",
@@ -82,11 +84,7 @@ __all__ = [
     "UnknownModel",
     "UnsupportedImage",
     "UnsupportedMediaType",
-    "near",
-    "no_such",
 ]
-
-_SPELLED = 60  # characters of a wrong name that a message repeats
 
 
 class MienError(Exception):
@@ -287,6 +285,12 @@ class Forbidden(ServiceError):
     code = "forbidden"
 
 
+class AttributeNotAllowed(Forbidden):
+    """The key's application may not have that attribute answered (``mien apps allow``)."""
+
+    code = "attribute_not_allowed"
+
+
 class RequestTooLarge(ServiceError):
     """The request has more bytes or parts than the limits allow."""
 
@@ -309,38 +313,3 @@ class DeadlineExceeded(ServiceError):
     """The answer would come later than the request's deadline."""
 
     code = "deadline_exceeded"
-
-
-def near(name: object, known: Iterable[str]) -> list[str]:
-    """Names of ``known`` that ``name`` may have been meant for, best first, three at most.
-
-    Example:
-        >>> near("YuNett", ["centerface", "yunet"])
-        ['yunet']
-    """
-    import difflib  # only where something went wrong
-
-    by_lower: dict[str, str] = {}
-    for one in known:
-        by_lower.setdefault(one.lower(), one)
-    wanted = str(name)[:_SPELLED].lower()
-    close = difflib.get_close_matches(wanted, by_lower, n=3)
-    if len(wanted) > 2:
-        close += [one for one in by_lower if one.startswith(wanted) and one not in close]
-    return [by_lower[found] for found in close[:3]]
-
-
-def no_such(kind: str, name: object, known: Iterable[str]) -> str:
-    """What a message says where ``name`` is not among ``known``: near ones, and all.
-
-    Example:
-        >>> no_such("metric", "cosin", ["cosine", "angular"])
-        "There is no metric 'cosin'. Did you mean cosine? There are: cosine, angular."
-    """
-    names = list(known)
-    spelled = repr(name)
-    if len(spelled) > _SPELLED:
-        spelled = f"{spelled[:_SPELLED]}…"
-    close = near(name, names)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
-    return f"There is no {kind} {spelled}.{hint} There are: {', '.join(names) or 'none'}."

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, no_such
+from mien.errors import InvalidArgument
+from mien.spelling import no_such
 
 __all__ = ["MODES", "Normalisation", "check_mode", "normalise"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, no_such
+from mien.errors import InvalidArgument
+from mien.spelling import no_such
 
 __all__ = ["template"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mien.attributes.protocol import Attribute
-from mien.errors import InvalidArgument, no_such
+from mien.errors import InvalidArgument
 from mien.models import ModelStore
 from mien.models.plugins import loader, loaders
+from mien.spelling import no_such
 
 __all__ = ["DEFAULT", "check", "create", "names"]
 

@@ -11,6 +11,7 @@ import click
 from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_detection import detection
 from mien.cli.exits import ExitCode, Failure
+from mien.cli.labelled import labelled
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
 from mien.errors import InvalidArgument
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 Command = Callable[..., Any]
-
-_ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder that the list's paths are relative to.",
-)
 
 
 def _report_option(form: str) -> Callable[[Command], Command]:
@@ -51,15 +44,12 @@ evaluate.add_command(detection)
 
 
 @evaluate.command("pairs")
-@click.option(
+@labelled(
     "--pairs",
     "pairs_csv",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="CSV",
-    help="Columns a,b,same (0 or 1) and optionally fold.",
+    says="Columns a,b,same (0 or 1) and optionally fold.",
 )
-@_ROOT
 @click.option(
     "--score",
     type=click.Choice(["confidence", "similarity"]),
@@ -90,15 +80,12 @@ def pairs(
 
 
 @evaluate.command("calibrate")
-@click.option(
+@labelled(
     "--faces",
     "faces_csv",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="CSV",
-    help="Columns path,id and optionally fold,set,group.",
+    says="Columns path,id and optionally fold,set,group.",
 )
-@_ROOT
 @click.option(
     "--default-fmr",
     type=float,

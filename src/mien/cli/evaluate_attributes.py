@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mien.cli.labelled import labelled
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
 
@@ -13,21 +14,12 @@ __all__ = ["attributes"]
 
 
 @click.command("attributes")
-@click.option(
+@labelled(
     "--list",
     "list_csv",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="CSV",
-    help="Column path, any of age, gender, emotion, mask, glasses, eyes, mouth, smile, "
+    says="Column path, any of age, gender, emotion, mask, glasses, eyes, mouth, smile, "
     "eyes_covered, mouth_covered, forehead_covered, and optionally group.",
-)
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder that the list's paths are relative to.",
 )
 @shared_options(detector=True)
 def attributes(run: Run, list_csv: Path, root: Path) -> None:

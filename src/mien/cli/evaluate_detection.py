@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mien.cli.labelled import labelled
 from mien.cli.progress import photo_progress
 from mien.cli.run import Run, shared_options
 
@@ -13,20 +14,11 @@ __all__ = ["detection"]
 
 
 @click.command("detection")
-@click.option(
+@labelled(
     "--truth",
     "truth_json",
-    type=click.Path(path_type=Path),
-    required=True,
     metavar="JSON",
-    help='List of {"path", "faces": [{"box": [x, y, w, h]} or {"nose": [x, y]}]}.',
-)
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="Folder that the list's paths are relative to.",
+    says='List of {"path", "faces": [{"box": [x, y, w, h]} or {"nose": [x, y]}]}.',
 )
 @shared_options(detector=True)
 def detection(run: Run, truth_json: Path, root: Path) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, no_such
+from mien.errors import InvalidArgument
 from mien.landmarks.mediapipe478 import FaceMesh
 from mien.models import ModelCard, ModelStore, Session
+from mien.spelling import no_such
 
 __all__ = ["MOVEMENTS", "Blendshapes", "Movements"]
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import InvalidArgument, UnknownMetric, no_such
+from mien.errors import InvalidArgument, UnknownMetric
+from mien.spelling import no_such
 
 __all__ = ["METRICS", "distance", "paired_distance", "paired_similarity", "similarity"]
 

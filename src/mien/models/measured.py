@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from mien.errors import UnknownMetric, no_such
+from mien.errors import UnknownMetric
+from mien.spelling import no_such
 
 __all__ = ["DATA_SETS", "FIGURES", "Figure", "Measured", "Protocol", "Unit", "spelled"]
 

@@ -14,7 +14,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from mien.errors import ModelUnavailable, UnknownModel, no_such
+from mien.errors import ModelUnavailable, UnknownModel
+from mien.spelling import no_such
 
 __all__ = ["loader", "loaders"]
 

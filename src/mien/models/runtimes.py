@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import get_args
 
 from mien.config import Precision, Runtime
-from mien.errors import InvalidArgument, ModelUnavailable, RuntimeUnavailable, no_such
+from mien.errors import InvalidArgument, ModelUnavailable, RuntimeUnavailable
 from mien.models.cache import Cache
 from mien.models.card import ModelCard
 from mien.models.child import measure_in_child, open_candidate
 from mien.models.choice import Candidate, Choice, machine_digest
 from mien.models.session import Session
 from mien.models.whole import is_whole
+from mien.spelling import no_such
 
 __all__ = ["Runtimes"]
 

@@ -17,7 +17,6 @@ from mien.errors import (
     ModelUnavailable,
     RuntimeUnavailable,
     UnknownModel,
-    near,
 )
 from mien.models.bundle import read_bundle, write_bundle
 from mien.models.cache import Cache
@@ -33,6 +32,7 @@ from mien.models.runtimes import Runtimes
 from mien.models.sample_sources import PARTIAL, SAMPLES
 from mien.models.session import Session
 from mien.models.verify import Verification, inspect
+from mien.spelling import near
 
 __all__ = ["ModelStore"]
 

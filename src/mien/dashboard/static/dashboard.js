@@ -1,6 +1,7 @@
 // The page: tabs, the key, and one function per task. It calls only /v1.
 
 import { ApiError, forgetKey, get, keepKey, key, path, postPhotos } from "./api.js";
+import { Analyze } from "./analyze.js";
 import { Drop } from "./drop.js";
 import { Groups } from "./groups.js";
 import { el, find, percent, table } from "./page.js";
@@ -113,6 +114,7 @@ function identify() {
   });
 }
 
+new Analyze(show);
 const groups = new Groups(show, complaint);
 
 function size([x0, y0, x1, y1]) {

@@ -7,8 +7,11 @@ const TEXTS = {
     keyInUse: "An API key is in use, for this tab only.",
     keyHint: "Printed at the first start, or made with: mien keys create --app NAME. "
       + "It stays in this tab and is forgotten when you close it.",
-    detect: "Detect", compare: "Compare", identify: "Identify", groups: "Groups",
+    detect: "Detect", analyze: "Analyse", compare: "Compare", identify: "Identify", groups: "Groups",
     detectLead: "Where are the faces in a photo?",
+    analyzeLead: "What do the faces in a photo look like? Age, gender and emotion only where "
+      + "they have been allowed: mien apps allow NAME --attributes LIST.",
+    attribute: "Attribute", answer: "Answer", yes: "yes", no: "no",
     compareLead: "Do two photos show the same person?",
     identifyLead: "Who of a group is in a photo?",
     photo: "Photo", photoA: "First photo", photoB: "Second photo", photos: "Photos",
@@ -42,8 +45,11 @@ const TEXTS = {
     keyInUse: "이 탭에서 API 키를 사용 중입니다.",
     keyHint: "처음 시작할 때 출력된 키, 또는 mien keys create --app 이름 으로 만든 키입니다. "
       + "이 탭에만 보관되며 탭을 닫으면 지워집니다.",
-    detect: "검출", compare: "비교", identify: "식별", groups: "그룹",
+    detect: "검출", analyze: "분석", compare: "비교", identify: "식별", groups: "그룹",
     detectLead: "사진에서 얼굴이 어디에 있나요?",
+    analyzeLead: "사진 속 얼굴은 어떤 모습인가요? 나이, 성별, 감정은 허용된 경우에만 "
+      + "답합니다: mien apps allow 이름 --attributes 목록.",
+    attribute: "속성", answer: "답", yes: "예", no: "아니요",
     compareLead: "두 사진은 같은 사람인가요?",
     identifyLead: "사진 속 사람은 그룹의 누구인가요?",
     photo: "사진", photoA: "첫 번째 사진", photoB: "두 번째 사진", photos: "사진",

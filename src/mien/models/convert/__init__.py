@@ -11,7 +11,8 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mien.errors import ConversionError, no_such
+from mien.errors import ConversionError
+from mien.spelling import no_such
 
 __all__ = ["CONVERTERS", "Converter", "converter"]
 
