@@ -2,9 +2,9 @@
 
 from mien.analysis.appearance import Age, Emotion, EmotionName, Gender, Presence, Race, RaceName
 from mien.analysis.faces import Analysis, FaceAnalysis
-from mien.analysis.liveness import LivenessReason, LivenessVerdict, Verdict
 from mien.analysis.picture import Grade, Quality, QualityReason
 from mien.analysis.shape import Eyes, Occlusion, Pose
+from mien.verdict import LivenessReason, LivenessVerdict, Verdict
 
 __all__ = [
     "Age",

@@ -36,7 +36,7 @@ ALREADY_THERE = "duplicate"
     metavar="DIR",
     help="Enrol a folder: one sub-folder per person.",
 )
-@shared_options(detector=True, embedder=True, application=True, creates=True)
+@shared_options(detector=True, embedder=True, application=True, creates=True, liveness=True)
 def enroll(
     run: Run, group: str, person: str | None, images: tuple[str, ...], folder: Path | None
 ) -> None:

@@ -10,6 +10,7 @@ import click
 
 from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_detection import detection
+from mien.cli.evaluate_liveness import liveness
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.labelled import labelled
 from mien.cli.progress import photo_progress
@@ -41,6 +42,7 @@ def evaluate() -> None:
 
 evaluate.add_command(attributes)
 evaluate.add_command(detection)
+evaluate.add_command(liveness)
 
 
 @evaluate.command("pairs")

@@ -5,7 +5,18 @@ from __future__ import annotations
 import click
 
 import mien
-from mien.cli import access, compare, doctor, enroll, evaluate, gallery, identify, models, photos
+from mien.cli import (
+    access,
+    compare,
+    doctor,
+    enroll,
+    evaluate,
+    gallery,
+    identify,
+    liveness,
+    models,
+    photos,
+)
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
 
@@ -29,6 +40,7 @@ for command in (
     photos.detect,
     photos.represent,
     photos.analyze,
+    liveness.liveness,
     compare.compare,
     enroll.enroll,
     identify.identify,

@@ -15,11 +15,13 @@ from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
 from mien.detect import Detector
 from mien.embed import Embedder
-from mien.engine import analysing, enrolment, extraction, looking, recognition
+from mien.engine import analysing, enrolment, extraction, living, looking, recognition
+from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.loaded import Loaded
 from mien.engine.threads import Threads
 from mien.errors import InvalidArgument
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
+from mien.liveness import PassiveLiveness
 from mien.match.calibration import Calibration
 from mien.match.decision import for_identification, for_verification
 from mien.models import ModelStore
@@ -48,6 +50,7 @@ class Engine:
         models: where models come from; None: a store with these settings.
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
+        liveness: used instead of the registered liveness nets.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP
@@ -63,6 +66,7 @@ class Engine:
         models: ModelStore | None = None,
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
+        liveness: PassiveLiveness | None = None,
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -73,6 +77,7 @@ class Engine:
             models=self.models,
             calibration=calibration,
             attributes=attributes,
+            liveness=liveness,
         )
         self._threads = Threads(self.settings.thread_budget)
 
@@ -102,6 +107,15 @@ class Engine:
         """
         return self._loaded.attribute(name)
 
+    @property
+    def liveness(self) -> PassiveLiveness:
+        """The liveness check, loaded.
+
+        Raises:
+            WeightsMissing: its nets are not in the cache and cannot be fetched.
+        """
+        return self._loaded.liveness
+
     def load(self) -> None:
         """Fetch and open the models now, so that the first photo does not wait."""
         _ = self.detector, self.embedder, self.calibration
@@ -125,14 +139,53 @@ class Engine:
         """
         return image if isinstance(image, Photo) else open_photo(image, limits=self.limits)
 
-    def detect(self, image: ImageInput) -> Detection:
+    def detect(self, image: ImageInput, *, liveness: Liveness = None) -> Detection:
         """The faces of one photo, largest first.
 
+        Args:
+            image: the photo.
+            liveness: ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
+
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             ImageError: the image cannot be used.
-            ModelError: the detector cannot be had or run.
+            ModelError: a model cannot be had or run.
         """
-        return looking.detect(self, self.photo(image))
+        check, photo = living.asked(self, liveness), self.photo(image)
+        return living.detected(self, photo, looking.detect(self, photo), check)
+
+    def check_liveness(
+        self,
+        image: ImageInput,
+        *,
+        condition: config.LivenessCondition | None = None,
+        max_faces: int | None = None,
+    ) -> Analysis:
+        """The faces of one photo, largest first, each with its ``"liveness"``.
+
+        Args:
+            image: the photo, not cropped to the face: what is around it says most.
+            condition: ``weak``, ``balanced`` or ``strict``; None: the settings' own.
+            max_faces: only the largest so many; None: all.
+
+        Raises:
+            WeightsMissing: the nets are not in the cache and cannot be fetched.
+            InvalidArgument: no such condition.
+            ImageError: the image cannot be used.
+            ModelError: a model cannot be had or run.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.check_liveness("a.jpg")[0]["liveness"].live
+        """
+        check = LivenessCheck("observe", condition or self.settings.liveness_condition)
+        photo = self.photo(image)
+        detection = looking.detect(self, photo)
+        if max_faces is not None:
+            detection = detection.first(max_faces)
+        plain = Analysis(detection, tuple(FaceAnalysis(face, {}) for face in detection))
+        return living.analysed(self, photo, plain, check)
 
     def extract_faces(
         self,
@@ -198,6 +251,7 @@ class Engine:
         *,
         actions: Sequence[str] = DEFAULT,
         max_faces: int | None = None,
+        liveness: Liveness = None,
     ) -> Analysis:
         """The faces of one photo, largest first, and their attributes.
 
@@ -205,8 +259,11 @@ class Engine:
             image: the photo.
             actions: names of attributes, see :func:`mien.attributes.names`.
             max_faces: only the largest so many; None: all.
+            liveness: ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             InvalidArgument: an attribute that there is not.
             ImageError: the image cannot be used.
             ModelError: a model cannot be had or run, or its licence is not accepted.
@@ -216,12 +273,15 @@ class Engine:
             ...     engine.analyze("a.jpg")[0]["age"].value
         """
         photo = self.photo(image)
-        wanted = check_actions(actions)
+        wanted, check = check_actions(actions), living.asked(self, liveness)
         detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
-        found = self.analyze_faces(photo, detection.faces, actions=wanted)
-        return Analysis(detection, found, wanted)
+        others = [action for action in wanted if not (check.looks and action == "liveness")]
+        found = tuple(FaceAnalysis(face, {}) for face in detection)
+        if others:
+            found = self.analyze_faces(photo, detection.faces, actions=others)
+        return living.analysed(self, photo, Analysis(detection, found, wanted), check)
 
     def analyze_faces(
         self,
@@ -261,7 +321,7 @@ class Engine:
         """
         photo = self.photo(image)
         chosen = self._loaded.landmark_model(model)
-        detection = self.detect(photo)
+        detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
         found = analysing.landmarks_of(self, photo, detection.faces, chosen)
@@ -322,6 +382,7 @@ class Engine:
         fmr: float | None = None,
         threshold: float | None = None,
         metric: Metric | None = None,
+        liveness: Liveness = None,
     ) -> Comparison:
         """The largest face of ``a`` against every face of ``b``.
 
@@ -330,14 +391,19 @@ class Engine:
             fmr: decide on confidence, at this false-match rate (default 1e-3).
             threshold: decide on similarity, at this value; not together with ``fmr``.
             metric: the unit of ``similarity``; None: the model's own.
+            liveness: of the largest face of ``a`` and the face of ``b`` that decides:
+                ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             NoFaceFound: a photo shows no face; ``details["image"]`` is ``a`` or ``b``.
             InvalidArgument: ``fmr`` and ``threshold`` together, or a rate outside (0, 1).
             ImageError, ModelError: as for :meth:`represent`.
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
-        return recognition.compare(self, a, b, decision=decision, metric=metric)
+        check = living.asked(self, liveness)
+        return recognition.compare(self, a, b, decision=decision, metric=metric, check=check)
 
     # ------------------------------------------------------------------ with a gallery
 
@@ -349,6 +415,7 @@ class Engine:
         images: Sequence[ImageInput],
         *,
         names: Sequence[str] | None = None,
+        liveness: Liveness = None,
     ) -> Enrolment:
         """Enrol one person's photos; the group and the person are made when they are missing.
 
@@ -360,6 +427,8 @@ class Engine:
             group, person: names.
             images: photos of this person; the largest face of each is enrolled.
             names: what to call the photos in ``rejected``; None: file names or numbers.
+            liveness: as for :meth:`detect`; a face that is not taken for live is rejected, for
+                the reason ``spoof_suspected``.
 
         Raises:
             EmbeddingMismatch: the group is pinned to another recognition model.
@@ -367,16 +436,23 @@ class Engine:
             GalleryError, ModelError: the gallery or a model cannot be used.
         """
         photos = enrolment.photos_of(person, images, names)
-        return enrolment.summary(group, self.enroll_each(gallery, group, photos))
+        done = self.enroll_each(gallery, group, photos, liveness=liveness)
+        return enrolment.summary(group, done)
 
     def enroll_each(
-        self, gallery: Gallery, group: str, photos: Iterable[enrolment.EnrolmentPhoto]
+        self,
+        gallery: Gallery,
+        group: str,
+        photos: Iterable[enrolment.EnrolmentPhoto],
+        *,
+        liveness: Liveness = None,
     ) -> Iterator[enrolment.PhotoOutcome]:
         """Enrol photos of many persons, one after the other, looking a few ahead.
 
         Yields each photo's outcome after its transaction has been committed, in order.
         """
-        return enrolment.enroll_each(self, gallery, group, photos)
+        check = living.asked(self, liveness)
+        return enrolment.enroll_each(self, gallery, group, photos, check=check)
 
     def identify(
         self,
@@ -387,6 +463,7 @@ class Engine:
         top: int = 5,
         fpir: float | None = None,
         threshold: float | None = None,
+        liveness: Liveness = None,
     ) -> Identification:
         """Who of the group is in the photo? An unknown face has no candidates.
 
@@ -397,8 +474,11 @@ class Engine:
             fpir: decide on confidence, at this false-positive identification rate for the
                 group's present size (default 1e-2).
             threshold: decide on similarity, at this value; not together with ``fpir``.
+            liveness: as for :meth:`detect`. Where it is enforced, a face that is not taken for
+                live is not searched and has no candidates.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and no face is taken for live.
             NotFound: no such group.
             EmbeddingMismatch: the group is pinned to another recognition model.
             InvalidArgument: ``fpir`` and ``threshold`` together, or out of range.
@@ -411,7 +491,11 @@ class Engine:
             self.calibration, gallery_size=size, fpir=fpir, threshold=threshold
         )
         return recognition.identify(
-            self, gallery, group, image, top=top, decision=decision, gallery_size=size
+            self,
+            gallery,
+            group,
+            image,
+            options=recognition.Search(top, decision, size, living.asked(self, liveness)),
         )
 
     def verify(
@@ -423,16 +507,23 @@ class Engine:
         *,
         fmr: float | None = None,
         threshold: float | None = None,
+        liveness: Liveness = None,
     ) -> Comparison:
         """Is the largest face of the photo this person of the group?
 
+        ``fmr``, ``threshold``: as for :meth:`compare`; ``liveness``: as for :meth:`detect`.
+
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             NotFound: no such group or person, or the person has no face.
             NoFaceFound: the photo shows no face.
             EmbeddingMismatch, InvalidArgument, ImageError, ModelError: as for :meth:`identify`.
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
-        return recognition.verify(self, gallery, group, person, image, decision=decision)
+        check = living.asked(self, liveness)
+        return recognition.verify(
+            self, gallery, group, person, image, decision=decision, check=check
+        )
 
     # ------------------------------------------------------------------ threads and life
 

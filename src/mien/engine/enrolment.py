@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.config import Settings
+from mien.engine import living
+from mien.engine.living import LivenessCheck
 from mien.errors import AlreadyExists, ImageError, InvalidArgument, NotFound
-from mien.image import ImageInput
+from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Faces
+from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
@@ -48,11 +51,13 @@ class PhotoOutcome:
         photo: which.
         face_id: id of the new face; None when it was rejected.
         rejection: why it was rejected; None when it was enrolled.
+        liveness: the face's verdict, where liveness was asked for and a face could be judged.
     """
 
     photo: EnrolmentPhoto
     face_id: str | None
     rejection: Rejection | None
+    liveness: LivenessVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class _Prepared:
 
     found: Representation
     sha256: str
+    liveness: LivenessVerdict | None
 
 
 def photos_of(
@@ -81,10 +87,17 @@ def photos_of(
 
 
 def enroll_each(
-    engine: Engine, gallery: Gallery, group: str, photos: Iterable[EnrolmentPhoto]
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    photos: Iterable[EnrolmentPhoto],
+    *,
+    check: LivenessCheck,
 ) -> Iterator[PhotoOutcome]:
     """See :meth:`mien.Engine.enroll_each`. At most twice the thread budget are looked ahead."""
     engine.load()  # here, so that a missing model is raised once and not for every photo
+    if check.looks:
+        _ = engine.liveness
     _check_group(engine, gallery, group)
     waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | Rejection]]] = deque()
     source = iter(photos)
@@ -92,7 +105,7 @@ def enroll_each(
     try:
         while True:
             for photo in itertools.islice(source, ahead - len(waiting)):
-                waiting.append((photo, engine.pool.submit(_prepare, engine, photo)))
+                waiting.append((photo, engine.pool.submit(_prepare, engine, photo, check)))
             if not waiting:
                 return
             photo, future = waiting.popleft()
@@ -112,7 +125,15 @@ def summary(group: str, outcomes: Iterable[PhotoOutcome]) -> Enrolment:
         persons=tuple(
             dict.fromkeys(outcome.photo.person for outcome in done if outcome.face_id is not None)
         ),
+        liveness=_verdicts(done),
     )
+
+
+def _verdicts(done: Sequence[PhotoOutcome]) -> tuple[LivenessVerdict, ...] | None:
+    """Verdicts of the enrolled faces; None where liveness was not asked for."""
+    stored = [outcome for outcome in done if outcome.face_id is not None]
+    told = tuple(one.liveness for one in stored if one.liveness is not None)
+    return told if told and len(told) == len(stored) else None
 
 
 def _check_group(engine: Engine, gallery: Gallery, group: str) -> None:
@@ -121,16 +142,34 @@ def _check_group(engine: Engine, gallery: Gallery, group: str) -> None:
         gallery.check_contract(gallery.group(group), engine.embedder.contract)
 
 
-def _prepare(engine: Engine, photo: EnrolmentPhoto) -> _Prepared | Rejection:
+def _prepare(engine: Engine, photo: EnrolmentPhoto, check: LivenessCheck) -> _Prepared | Rejection:
     """Detect, judge and embed the face of one photo."""
     try:
         opened = engine.photo(photo.image)
         found = engine.represent(opened, max_faces=2).without_image()
         sha256 = opened.sha256
+        refusal = _refusal(photo.name, found.detection.faces, engine.settings)
+        if refusal:
+            return refusal
+        told = _live(engine, opened, found, check)
     except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
         return Rejection(photo.name, (error.code,), error.message)
-    refusal = _refusal(photo.name, found.detection.faces, engine.settings)
-    return refusal or _Prepared(found, sha256)
+    if told is not None and check.enforces and not told.live:
+        return Rejection(
+            photo.name,
+            ("spoof_suspected",),
+            living.advice(told),
+        )
+    return _Prepared(found, sha256, told)
+
+
+def _live(
+    engine: Engine, photo: Photo, found: Representation, check: LivenessCheck
+) -> LivenessVerdict | None:
+    """The verdict on the face that is enrolled, if it is asked for."""
+    if not check.looks:
+        return None
+    return living.verdicts(engine, photo, [found.detection[0]], check)[0]
 
 
 def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
@@ -174,7 +213,7 @@ def _store(
     except AlreadyExists:
         rejection = Rejection(photo.name, ("duplicate",), "This photo is enrolled already.")
         return PhotoOutcome(photo, None, rejection)
-    return PhotoOutcome(photo, stored[0].id, None)
+    return PhotoOutcome(photo, stored[0].id, None, prepared.liveness)
 
 
 def _name(image: ImageInput, index: int) -> str:

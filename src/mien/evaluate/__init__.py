@@ -2,7 +2,7 @@
 
 ``pairs`` runs the pair protocol, ``calibrate`` makes a model card's calibration, ``attributes``
 compares age, gender, emotion and mask with labels;
-``detection`` counts the faces that are found;
+``detection`` counts the faces that are found; ``liveness`` counts the attacks that are let through;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
@@ -12,6 +12,7 @@ from mien.evaluate.calibration_report import CalibrationReport
 from mien.evaluate.card_table import check_card, write_calibration
 from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.files import check_target
+from mien.evaluate.liveness import LivenessReport, liveness
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -21,6 +22,7 @@ __all__ = [
     "CalibrationOptions",
     "CalibrationReport",
     "DetectionReport",
+    "LivenessReport",
     "PairsReport",
     "Score",
     "attributes",
@@ -29,6 +31,7 @@ __all__ = [
     "check_card",
     "check_target",
     "detection",
+    "liveness",
     "pairs",
     "pairs_html",
     "write_calibration",

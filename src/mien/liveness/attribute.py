@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mien.analysis import LivenessVerdict
 from mien.config import LivenessCondition
 from mien.liveness.passive import PassiveLiveness
 from mien.models import ModelStore
 from mien.types import RGB, Face
+from mien.verdict import LivenessVerdict
 
 __all__ = ["LivenessAttribute"]
 

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import get_args
 
 from mien.config import LivenessCondition, LivenessPolicy
-from mien.errors import InvalidArgument, no_such
+from mien.errors import InvalidArgument
+from mien.spelling import no_such
 
 __all__ = [
     "CONDITIONS",

@@ -26,14 +26,14 @@ def clamped_factor(box: Box, size_hw: tuple[int, int], factor: float) -> float:
         factor: what is wanted.
 
     Raises:
-        InvalidArgument: the box is empty.
+        InvalidArgument: the box is empty, or not of finite size.
 
     Example:
         >>> clamped_factor(Box(10, 10, 60, 60), (101, 201), 2.7)
         2.0
     """
-    if not (box.width > 0 and box.height > 0):
-        raise InvalidArgument("The face's box is empty: there is nothing to look at.")
+    if not (0 < box.width < np.inf and 0 < box.height < np.inf):
+        raise InvalidArgument("The face's box is empty or endless: there is nothing to look at.")
     height, width = size_hw
     return min((height - 1) / box.height, (width - 1) / box.width, factor)
 

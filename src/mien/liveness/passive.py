@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from mien.analysis import LivenessReason, LivenessVerdict
 from mien.config import LivenessCondition
 from mien.errors import ModelUnavailable, WeightsMissing
 from mien.liveness.conditions import LEAST_CONTEXT, THRESHOLDS, check_condition
@@ -19,6 +18,7 @@ from mien.liveness.evidence import frame_edges, moire_peak
 from mien.liveness.registry import create, names
 from mien.models import ModelStore
 from mien.types import RGB, Box
+from mien.verdict import LivenessReason, LivenessVerdict
 
 __all__ = ["EVIDENCE", "LivenessNet", "PassiveLiveness"]
 

@@ -19,7 +19,9 @@ __all__ = ["moire_peak"]
 
 WINDOW = 64
 MOST = 8  # windows a side
+LEAST = 16  # windows in all: the mean of fewer has peaks by chance
 REACH = 0.75  # of the face's longer side, to each side of its centre
+NEAREST = 128  # pixels: as far at least
 LOWEST = 0.1  # cycles a pixel: below are things, not patterns
 AXIS = 1.5 / WINDOW  # cycles a pixel, to each side of an axis, that belong to JPEG's blocks
 NEIGHBOURS = 11
@@ -30,7 +32,7 @@ Floats = NDArray[np.float32]
 def moire_peak(image: RGB, box: Box) -> float:
     """Height of the spectrum's highest peak above its surroundings, natural logarithm of power.
 
-    0 where the surroundings are smaller than a window of 64 pixels.
+    0 where the photo is too small for 16 windows of 64 pixels around the face.
 
     Args:
         image: RGB ``(height, width, 3)`` uint8, at full size: scaling down removes what is sought.
@@ -41,6 +43,8 @@ def moire_peak(image: RGB, box: Box) -> float:
         return 0.0
     rough = grey - cv2.GaussianBlur(grey, (0, 0), 4)
     rows, columns = (_starts(side) for side in grey.shape)
+    if len(rows) * len(columns) < LEAST:
+        return 0.0
     windows = np.stack([rough[y : y + WINDOW, x : x + WINDOW] for y in rows for x in columns])
     windows = windows / (windows.std(axis=(1, 2), keepdims=True) + 2) * _HANN
     power = np.abs(np.fft.rfft2(windows)) ** 2
@@ -52,7 +56,7 @@ def moire_peak(image: RGB, box: Box) -> float:
 
 def _around(image: RGB, box: Box) -> Floats:
     """The face and a little of its surroundings, grey."""
-    reach = max(box.width * REACH, box.height * REACH, WINDOW)
+    reach = max(box.width * REACH, box.height * REACH, NEAREST)
     x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
     part = image[
         max(0, int(y - reach)) : max(0, int(y + reach)),
