@@ -3,6 +3,11 @@
 They are crude: they serve to see whether a piece of evidence reacts to what it is meant for, and
 whether it stays silent on real photos. What stops them need not stop real attacks.
 
+    python benchmarks/simulated_attacks.py --photos DIR --scenes DIR --to DIR
+
+writes five attacks for every photo with a face (its largest), and list.csv for
+``mien eval liveness``. The same names give the same attacks.
+
     screen         on a phone or tablet, held before another scene: bezel, glare, pixel grid
     screen-filling the screen fills the picture: no edge is seen, only grid, gamma and glare
     paper          a print with white margins before another scene: dots, paper tone, shading
@@ -12,15 +17,23 @@ whether it stays silent on real photos. What stops them need not stop real attac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+import csv
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien import Engine
+from mien.types import Box
+
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Random = np.random.Generator
+Attack = tuple[str, str, Picture]
 
 SIZE_HW = (640, 480)
 OVERSAMPLED = 2
@@ -198,3 +211,53 @@ def _cover(scene: Picture, size_hw: tuple[int, int]) -> Picture:
         max(size_hw[0], int(scene.shape[0] * scale) + 1),
     )
     return np.asarray(cv2.resize(scene, size)[: size_hw[0], : size_hw[1]], np.uint8)
+
+
+def _shown(photo: Picture, box: Box) -> Picture:
+    """The part of a photo that an attacker would show: the head and shoulders."""
+    side = 2.2 * box.height
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    rows = slice(int(max(0, y - 0.55 * side)), int(y + 0.55 * side))
+    return photo[rows, int(max(0, x - 0.4 * side)) : int(x + 0.4 * side)]
+
+
+def _attacks(engine: Engine, photos: list[Path], scenes: list[Path]) -> Iterator[Attack]:
+    """Kind, name and picture of each attack."""
+    seen = [engine.photo(scene).pixels() for scene in scenes]
+    for index, file in enumerate(photos):
+        photo = engine.photo(file)
+        found = engine.detect(photo, liveness="off")
+        if not len(found):
+            continue
+        box, pixels = found[0].box, photo.pixels()
+        for kind, simulate in KINDS.items():
+            random = np.random.default_rng(zlib.crc32(f"{file.name}{kind}".encode()))
+            scene = seen[index % len(seen)]
+            if simulate is cut_out:
+                face = (box.x0, box.y0, box.x1, box.y1)
+                yield kind, f"{kind}_{index:03d}.png", simulate(pixels, scene, random, face=face)
+            else:
+                yield kind, f"{kind}_{index:03d}.png", simulate(_shown(pixels, box), scene, random)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--photos", type=Path, action="append", required=True)
+    parser.add_argument("--scenes", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True)
+    given = parser.parse_args()
+    photos = [file for folder in given.photos for file in sorted(folder.rglob("*.jpg"))]
+    given.to.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with Engine() as engine:
+        scenes = sorted(given.scenes.rglob("*.jpg"))[:12]
+        for kind, name, picture in _attacks(engine, photos, scenes):
+            cv2.imwrite(str(given.to / name), picture[..., ::-1])
+            rows.append((name, 0, kind))
+    with (given.to / "list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("path", "live", "attack"), *rows])
+    print(f"{len(rows)} attacks from {len(photos)} photos")
+
+
+if __name__ == "__main__":
+    main()
