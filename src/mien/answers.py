@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mien.errors import InvalidArgument
 from mien.results import Drawable
 from mien.types import RGB, Face, Result
+from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -54,6 +55,8 @@ class Comparison(Result):
         extrapolated: the threshold lies beyond what the calibration's pairs could measure.
         all: every face of B, best first. Empty for ``verify``.
         person: for ``verify``, the person's name.
+        liveness: where it was asked for, of the face of A and of the best face of B (None for
+            ``verify``).
     """
 
     match: bool
@@ -71,6 +74,7 @@ class Comparison(Result):
     person: str | None = None
     images: tuple[RGB, RGB] | None = field(default=None, repr=False)
     image_widths: tuple[int, int] | None = field(default=None, repr=False)
+    liveness: tuple[LivenessVerdict, LivenessVerdict | None] | None = None
 
     def __bool__(self) -> bool:
         return self.match
@@ -126,6 +130,8 @@ class Comparison(Result):
                 None if self.face_b is None else self.face_b.box.to_list(),
             ],
         }
+        if self.liveness is not None:
+            answer["liveness"] = [one and one.to_dict() for one in self.liveness]
         if self.person is not None:
             answer["person"] = self.person
         else:
@@ -168,12 +174,15 @@ class FaceMatches(Result):
 
     face: Face
     candidates: tuple[Candidate, ...]
+    liveness: LivenessVerdict | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"box", "candidates": [Candidate.to_dict()]}``."""
+        """``{"box", "candidates": [Candidate.to_dict()]}``, with ``liveness`` if asked for."""
+        told = {} if self.liveness is None else {"liveness": self.liveness.to_dict()}
         return {
             "box": self.face.box.to_list(),
             "candidates": [candidate.to_dict() for candidate in self.candidates],
+            **told,
         }
 
 

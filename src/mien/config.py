@@ -31,6 +31,8 @@ __all__ = ["Settings", "load"]
 
 Runtime = Literal["auto", "openvino", "onnxruntime"]
 Precision = Literal["auto", "float32", "bf16", "int8"]
+LivenessPolicy = Literal["off", "observe", "enforce"]
+LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
 
@@ -101,6 +103,19 @@ class Settings(BaseSettings):
     offline: bool = Field(default=False, description="Never use the network.")
     accept_licences: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names of models whose restrictive licence you accept."
+    )
+
+    # Liveness
+    liveness: LivenessPolicy = Field(
+        default="off",
+        description="Whether faces are checked for being live: off, observe (the answer says so) "
+        "or enforce (what is not live is refused). A request to the service may ask for more, "
+        "never for less.",
+    )
+    liveness_condition: LivenessCondition = Field(
+        default="balanced",
+        description="How sure a live face must look: weak, balanced or strict. A request to the "
+        "service may ask for more, never for less.",
     )
 
     # Limits on one image, checked before it is decoded

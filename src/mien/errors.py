@@ -15,9 +15,11 @@
     │   └── ImageTooSmall            image_too_small         a side below the limit
     ├── FaceError                    face
     │   ├── NoFaceFound              no_face
-    │   └── SeveralFaces             several_faces           where exactly one is wanted
+    │   ├── SeveralFaces             several_faces           where exactly one is wanted
+    │   └── SpoofSuspected           spoof_suspected         a face that is not taken for live
     ├── ModelError                   model
     │   ├── ModelUnavailable         model_unavailable       not cached, and no way to fetch it now
+    │   │   └── WeightsMissing       weights_missing         those of the liveness nets
     │   ├── ChecksumMismatch         checksum_mismatch       the file is not the one its card pins
     │   ├── LicenceNotAccepted       licence_not_accepted    needs --accept-licence
     │   ├── ConversionError          model_conversion        a weight file that cannot be converted
@@ -82,6 +84,7 @@ __all__ = [
     "RuntimeUnavailable",
     "ServiceError",
     "SeveralFaces",
+    "SpoofSuspected",
     "Unauthorized",
     "UnknownMetric",
     "UnknownModel",
@@ -186,6 +189,12 @@ class SeveralFaces(FaceError):
     code = "several_faces"
 
 
+class SpoofSuspected(FaceError):
+    """A face that is not taken for a live one, where only live ones are let through."""
+
+    code = "spoof_suspected"
+
+
 class ModelError(MienError):
     """A model that cannot be had or run."""
 
@@ -196,6 +205,12 @@ class ModelUnavailable(ModelError):
     """Not in the cache, and no way to fetch it now (no network, no client, no such file)."""
 
     code = "model_unavailable"
+
+
+class WeightsMissing(ModelUnavailable):
+    """The liveness nets are not in the cache and cannot be fetched now."""
+
+    code = "weights_missing"
 
 
 class ChecksumMismatch(ModelError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import InvalidArgument
 from mien.types import RGB, EmbeddingContract, Embeddings, Face, Faces, Result
+from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -62,6 +63,7 @@ class Detection(Result, Drawable):
         faces: largest first.
         detector: name of the detector.
         image: pixels for ``draw()``, perhaps scaled down, or None.
+        liveness: one verdict a face, where liveness was asked for.
     """
 
     width: int
@@ -69,6 +71,7 @@ class Detection(Result, Drawable):
     faces: Faces
     detector: str
     image: RGB | None = field(default=None, repr=False)
+    liveness: tuple[LivenessVerdict, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -84,7 +87,9 @@ class Detection(Result, Drawable):
 
     def first(self, count: int) -> Detection:
         """The ``count`` largest faces only."""
-        return dataclasses.replace(self, faces=self.faces.take(slice(0, max(0, count))))
+        first = slice(0, max(0, count))
+        told = None if self.liveness is None else self.liveness[first]
+        return dataclasses.replace(self, faces=self.faces.take(first), liveness=told)
 
     def without_image(self) -> Detection:
         """The same without the photo's pixels."""
@@ -99,12 +104,11 @@ class Detection(Result, Drawable):
         return 1.0 if self.image is None else self.image.shape[1] / self.width
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"width", "height", "faces": [Face.to_dict()]}``."""
-        return {
-            "width": self.width,
-            "height": self.height,
-            "faces": [face.to_dict() for face in self.faces],
-        }
+        """``{"width", "height", "faces": [Face.to_dict()]}``, with ``liveness`` if asked for."""
+        faces = [face.to_dict() for face in self.faces]
+        for face, verdict in zip(faces, self.liveness or (), strict=False):
+            face["liveness"] = verdict.to_dict()
+        return {"width": self.width, "height": self.height, "faces": faces}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,6 +198,7 @@ class Enrolment(Result):
         persons: names of the persons that got at least one face.
         warnings: photos that were enrolled and should be looked at, such as faces that look like
             somebody else of the group.
+        liveness: verdicts of the new faces, in their order, where liveness was asked for.
     """
 
     group: str
@@ -201,6 +206,7 @@ class Enrolment(Result):
     rejected: tuple[Rejection, ...] = ()
     persons: tuple[str, ...] = ()
     warnings: tuple[Rejection, ...] = ()
+    liveness: tuple[LivenessVerdict, ...] | None = None
 
     @property
     def enrolled(self) -> int:
@@ -214,8 +220,10 @@ class Enrolment(Result):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"group", "enrolled", "rejected", "persons", "face_ids", "warnings"}``."""
+        """The fields by name, and ``enrolled``, a count; ``liveness`` where it was asked for."""
+        told = {} if self.liveness is None else {"liveness": [v.to_dict() for v in self.liveness]}
         return {
+            **told,
             "group": self.group,
             "enrolled": self.enrolled,
             "rejected": [rejection.to_dict() for rejection in self.rejected],

@@ -17,6 +17,7 @@ ROUTES = [
     ("POST", "/v1/compare", Scope.DETECT),
     ("POST", "/v1/represent", Scope.DETECT),
     ("POST", "/v1/analyze", Scope.DETECT),
+    ("POST", "/v1/liveness", Scope.DETECT),
     ("GET", "/v1/status", Scope.DETECT),
     ("GET", "/v1/groups", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g", Scope.GALLERY_READ),

@@ -4,6 +4,7 @@ from mien.analysis.appearance import Age, Emotion, EmotionName, Gender, Presence
 from mien.analysis.faces import Analysis, FaceAnalysis
 from mien.analysis.picture import Grade, Quality, QualityReason
 from mien.analysis.shape import Eyes, Occlusion, Pose
+from mien.verdict import LivenessReason, LivenessVerdict, Verdict
 
 __all__ = [
     "Age",
@@ -14,6 +15,8 @@ __all__ = [
     "FaceAnalysis",
     "Gender",
     "Grade",
+    "LivenessReason",
+    "LivenessVerdict",
     "Occlusion",
     "Pose",
     "Presence",
@@ -21,4 +24,5 @@ __all__ = [
     "QualityReason",
     "Race",
     "RaceName",
+    "Verdict",
 ]

@@ -46,6 +46,8 @@ class FaceView:
 class Attribute(Protocol):
     """Says one thing about a face. Safe to call from several threads at once.
 
+    One that sets ``full_size`` to True always sees the photo at full size.
+
     Attributes:
         name: what ``--actions`` calls it.
     """

@@ -34,7 +34,7 @@ def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("b", metavar="B")
 @decision_options
 @click.option("--metric", metavar="NAME", help="Metric of the similarity; default: the model's.")
-@shared_options(detector=True, embedder=True)
+@shared_options(detector=True, embedder=True, liveness=True)
 def compare(
     run: Run, a: str, b: str, fmr: float | None, threshold: float | None, metric: Metric | None
 ) -> None:
@@ -57,6 +57,8 @@ def answer_comparison(run: Run, comparison: Comparison) -> None:
     lines.append(f"  face in A: {describe_box(comparison.face_a)}")
     if comparison.face_b is not None:
         lines.append(f"  face in B: {describe_box(comparison.face_b)}")
+    for name, verdict in zip("AB", comparison.liveness or (), strict=False):
+        lines += [f"  liveness in {name}: {verdict}"] if verdict is not None else []
     run.answer(comparison.to_dict(), "\n".join(lines))
     if not comparison.match:
         click.get_current_context().exit(ExitCode.NO)

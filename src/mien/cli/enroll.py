@@ -49,7 +49,7 @@ ALREADY_THERE = "duplicate"
     metavar="FILE",
     help="Write what was rejected and why to a file: .csv, .json or .html.",
 )
-@shared_options(detector=True, embedder=True, application=True, creates=True)
+@shared_options(detector=True, embedder=True, application=True, creates=True, liveness=True)
 def enroll(
     run: Run,
     group: str,

@@ -12,6 +12,7 @@ from mien.cli.evaluate_attributes import attributes
 from mien.cli.evaluate_clusters import clusters
 from mien.cli.evaluate_detection import detection
 from mien.cli.evaluate_identification import identification
+from mien.cli.evaluate_liveness import liveness
 from mien.cli.evaluate_quality import quality
 from mien.cli.exits import ExitCode, Failure
 from mien.cli.labelled import labelled
@@ -47,6 +48,7 @@ evaluate.add_command(clusters)
 evaluate.add_command(detection)
 evaluate.add_command(identification)
 evaluate.add_command(quality)
+evaluate.add_command(liveness)
 
 
 @evaluate.command("pairs")

@@ -25,6 +25,7 @@ from mien.errors import (
     MienError,
     ModelError,
     ServiceError,
+    SpoofSuspected,
 )
 
 __all__ = ["ExitCode", "Failure", "MienGroup", "exit_code"]
@@ -34,7 +35,7 @@ class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
-    NO = 1  # compare, verify: not a match; audit verify: tampered with
+    NO = 1  # compare, verify: not a match; a face not taken for live; a log tampered with
     # bad usage or bad input; also a defect of Mien ("internal"), an answer that cannot be written
     BAD_INPUT = 2
     MISSING = 3  # a missing model or service
@@ -43,7 +44,12 @@ class ExitCode(IntEnum):
 
 
 def exit_code(error: MienError) -> ExitCode:
-    """The exit code for an error: 3 where a model, the gallery or a service is missing, else 2."""
+    """The exit code for an error.
+
+    3 where a model, a key, the gallery or a service is missing, 1 where a face is not live, else 2.
+    """
+    if isinstance(error, SpoofSuspected):
+        return ExitCode.NO
     missing = isinstance(
         error, ModelError | GalleryUnavailable | KeyMissing | KeyMismatch | ServiceError
     )

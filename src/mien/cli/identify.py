@@ -36,7 +36,7 @@ __all__ = ["identify", "verify"]
     help="Decide at this false-positive identification rate (default 0.01).",
 )
 @click.option("--threshold", type=float, metavar="T", help="Decide at this raw similarity instead.")
-@shared_options(detector=True, embedder=True, application=True)
+@shared_options(detector=True, embedder=True, application=True, liveness=True)
 def identify(
     run: Run,
     group: str,
@@ -62,6 +62,8 @@ def _describe(name: str, identification: Identification) -> str:
 
 def _describe_face(matches: FaceMatches) -> str:
     place = describe_box(matches.face)
+    if matches.liveness is not None:
+        place = f"{place}, {matches.liveness}"
     if not matches.candidates:
         return f"unknown ({place})"
     return f"{', '.join(map(_describe_candidate, matches.candidates))} ({place})"
@@ -78,7 +80,7 @@ def _describe_candidate(candidate: Candidate) -> str:
 @click.argument("person")
 @click.argument("image")
 @decision_options
-@shared_options(detector=True, embedder=True, application=True)
+@shared_options(detector=True, embedder=True, application=True, liveness=True)
 def verify(
     run: Run, group: str, person: str, image: str, fmr: float | None, threshold: float | None
 ) -> None:

@@ -72,14 +72,18 @@ def answer_each(
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@shared_options(detector=True)
+@shared_options(detector=True, liveness=True)
 def detect(run: Run, images: tuple[str, ...]) -> None:
     """Find the faces in photos."""
     answer_each(run, images, run.engine.detect, _describe_detection)
 
 
 def _describe_detection(name: str, detection: Detection) -> str:
-    rows = [f"  {describe_box(face)}, score {face.score:.2f}" for face in detection]
+    told = [f", {verdict}" for verdict in detection.liveness or ()] or [""] * len(detection)
+    rows = [
+        f"  {describe_box(face)}, score {face.score:.2f}{verdict}"
+        for face, verdict in zip(detection, told, strict=True)
+    ]
     return "\n".join([f"{name}: {detection}", *rows])
 
 
@@ -160,7 +164,7 @@ def _describe_representation(name: str, representation: Representation) -> str:
     metavar="LIST",
     help="What to say, separated by commas; default: all that needs no licence accepted.",
 )
-@shared_options(detector=True)
+@shared_options(detector=True, liveness=True)
 def analyze(run: Run, images: tuple[str, ...], actions: str | None) -> None:
     """Say what every face looks like: age, gender, emotion, mask, image quality."""
     from mien.attributes import DEFAULT, check

@@ -163,7 +163,18 @@ _APPLICATION = click.option(
     metavar="NAME",
     help="Application whose gallery it is.",
 )
-_SETTINGS = ("offline", "detector", "embedder", "gallery")
+_LIVENESS = click.option(
+    "--liveness",
+    metavar="POLICY",
+    help="Check that faces are live ones: off, observe (say so) or enforce (refuse others).",
+)
+_CONDITION = click.option(
+    "--condition",
+    "liveness_condition",
+    metavar="NAME",
+    help="How sure a live face must look: weak, balanced or strict.",
+)
+_SETTINGS = ("offline", "detector", "embedder", "gallery", "liveness", "liveness_condition")
 
 
 def shared_options(
@@ -174,6 +185,8 @@ def shared_options(
     gallery: bool = False,
     application: bool = False,
     creates: bool = False,
+    liveness: bool = False,
+    condition: bool = False,
 ) -> Callable[[Callable[Concatenate[Run, P], None]], Callable[..., None]]:
     """Give a command ``--json`` and the shared options that it wants, as its first argument.
 
@@ -184,6 +197,8 @@ def shared_options(
         gallery: ``--gallery`` (implied by the next one).
         application: ``--app``.
         creates: the command writes to the gallery, so it may make it.
+        liveness: ``--liveness``.
+        condition: ``--condition`` (implied by the one before).
     """
     options: list[Callable[[Any], Any]] = [_JSON]
     options += _MODELS if models or detector or embedder else ()
@@ -191,6 +206,8 @@ def shared_options(
     options += [_EMBEDDER] if embedder else []
     options += [_GALLERY] if gallery or application else []
     options += [_APPLICATION] if application else []
+    options += [_LIVENESS] if liveness else []
+    options += [_CONDITION] if liveness or condition else []
 
     def decorate(command: Callable[Concatenate[Run, P], None]) -> Callable[..., None]:
         def run_command(**given: Any) -> None:  # noqa: ANN401 - click's own options, of any type

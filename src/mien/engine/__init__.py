@@ -4,6 +4,7 @@ from mien.align import Preprocessing
 from mien.engine.core import Engine
 from mien.engine.enrolment import EnrolmentPhoto, PhotoOutcome
 from mien.engine.extraction import ExtractedFace, Extraction
+from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.shortcuts import analyze, compare, default_engine, detect, represent
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "EnrolmentPhoto",
     "ExtractedFace",
     "Extraction",
+    "Liveness",
+    "LivenessCheck",
     "PhotoOutcome",
     "Preprocessing",
     "analyze",

@@ -48,7 +48,10 @@ def _answer(
     engine: PhotoEngine, photo: Photo, face: Face, attributes: Sequence[Attribute]
 ) -> FaceAnalysis:
     view = _view(engine, photo, face)
-    values: dict[str, Result] = {one.name: one.measure(view) for one in attributes}
+    values: dict[str, Result] = {}
+    for one in attributes:
+        whole = view.scale != 1 and getattr(one, "full_size", False)
+        values[one.name] = one.measure(FaceView(photo.pixels(), face) if whole else view)
     return FaceAnalysis(face, values)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mien.album import Album, Findings
 from mien.answers import Comparison, Identification
-from mien.engine import albums, enrolment, recognition
+from mien.engine import albums, enrolment, living, recognition
+from mien.engine.living import Liveness
 from mien.engine.photos import PhotoEngine
 from mien.errors import InvalidArgument
 from mien.image import ImageInput
@@ -34,6 +35,7 @@ class Engine(PhotoEngine):
         models: where models come from; None: a store with these settings.
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
+        liveness: used instead of the registered liveness nets.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP
@@ -48,6 +50,7 @@ class Engine(PhotoEngine):
         fmr: float | None = None,
         threshold: float | None = None,
         metric: Metric | None = None,
+        liveness: Liveness = None,
     ) -> Comparison:
         """The largest face of ``a`` against every face of ``b``.
 
@@ -56,14 +59,19 @@ class Engine(PhotoEngine):
             fmr: decide on confidence, at this false-match rate (default 1e-3).
             threshold: decide on similarity, at this value; not together with ``fmr``.
             metric: the unit of ``similarity``; None: the model's own.
+            liveness: of the largest face of ``a`` and the face of ``b`` that decides:
+                ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             NoFaceFound: a photo shows no face; ``details["image"]`` is ``a`` or ``b``.
             InvalidArgument: ``fmr`` and ``threshold`` together, or a rate outside (0, 1).
             ImageError, ModelError: as for :meth:`represent`.
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
-        return recognition.compare(self, a, b, decision=decision, metric=metric)
+        check = living.asked(self, liveness)
+        return recognition.compare(self, a, b, decision=decision, metric=metric, check=check)
 
     # ------------------------------------------------------------------ albums
 
@@ -129,6 +137,7 @@ class Engine(PhotoEngine):
         images: Sequence[ImageInput],
         *,
         names: Sequence[str] | None = None,
+        liveness: Liveness = None,
     ) -> Enrolment:
         """Enrol one person's photos; the group and the person are made when they are missing.
 
@@ -140,6 +149,8 @@ class Engine(PhotoEngine):
             group, person: names.
             images: photos of this person; the largest face of each is enrolled.
             names: what to call the photos in ``rejected``; None: file names or numbers.
+            liveness: as for :meth:`detect`; a face that is not taken for live is rejected, for
+                the reason ``spoof_suspected``.
 
         Raises:
             EmbeddingMismatch: the group is pinned to another recognition model.
@@ -147,16 +158,23 @@ class Engine(PhotoEngine):
             GalleryError, ModelError: the gallery or a model cannot be used.
         """
         photos = enrolment.photos_of(person, images, names)
-        return enrolment.summary(group, self.enroll_each(gallery, group, photos))
+        done = self.enroll_each(gallery, group, photos, liveness=liveness)
+        return enrolment.summary(group, done)
 
     def enroll_each(
-        self, gallery: Gallery, group: str, photos: Iterable[enrolment.EnrolmentPhoto]
+        self,
+        gallery: Gallery,
+        group: str,
+        photos: Iterable[enrolment.EnrolmentPhoto],
+        *,
+        liveness: Liveness = None,
     ) -> Iterator[enrolment.PhotoOutcome]:
         """Enrol photos of many persons, one after the other, looking a few ahead.
 
         Yields each photo's outcome after its transaction has been committed, in order.
         """
-        return enrolment.enroll_each(self, gallery, group, photos)
+        check = living.asked(self, liveness)
+        return enrolment.enroll_each(self, gallery, group, photos, check=check)
 
     def identify(
         self,
@@ -167,6 +185,7 @@ class Engine(PhotoEngine):
         top: int = 5,
         fpir: float | None = None,
         threshold: float | None = None,
+        liveness: Liveness = None,
     ) -> Identification:
         """Who of the group is in the photo? An unknown face has no candidates.
 
@@ -177,8 +196,11 @@ class Engine(PhotoEngine):
             fpir: decide on confidence, at this false-positive identification rate for the
                 group's present size (default 1e-2).
             threshold: decide on similarity, at this value; not together with ``fpir``.
+            liveness: as for :meth:`detect`. Where it is enforced, a face that is not taken for
+                live is not searched and has no candidates.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and no face is taken for live.
             NotFound: no such group.
             EmbeddingMismatch: the group is pinned to another recognition model.
             InvalidArgument: ``fpir`` and ``threshold`` together, or out of range.
@@ -191,7 +213,11 @@ class Engine(PhotoEngine):
             self.calibration, gallery_size=size, fpir=fpir, threshold=threshold
         )
         return recognition.identify(
-            self, gallery, group, image, top=top, decision=decision, gallery_size=size
+            self,
+            gallery,
+            group,
+            image,
+            options=recognition.Search(top, decision, size, living.asked(self, liveness)),
         )
 
     def verify(
@@ -203,13 +229,20 @@ class Engine(PhotoEngine):
         *,
         fmr: float | None = None,
         threshold: float | None = None,
+        liveness: Liveness = None,
     ) -> Comparison:
         """Is the largest face of the photo this person of the group?
 
+        ``fmr``, ``threshold``: as for :meth:`compare`; ``liveness``: as for :meth:`detect`.
+
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             NotFound: no such group or person, or the person has no face.
             NoFaceFound: the photo shows no face.
             EmbeddingMismatch, InvalidArgument, ImageError, ModelError: as for :meth:`identify`.
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
-        return recognition.verify(self, gallery, group, person, image, decision=decision)
+        check = living.asked(self, liveness)
+        return recognition.verify(
+            self, gallery, group, person, image, decision=decision, check=check
+        )

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from mien.analysis import Quality
 from mien.config import Settings
+from mien.engine import living
+from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
 from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
 from mien.gallery.origins import face_of_photo
@@ -21,6 +23,7 @@ from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
 from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Embeddings, Faces
+from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
@@ -60,6 +63,7 @@ class PhotoOutcome:
         warning: what should be looked at, although it was enrolled.
         sha256: of the photo's file; None where it could not be read.
         known_face: id of the face that the person has of this photo already.
+        liveness: the face's verdict, where liveness was asked for and a face could be judged.
     """
 
     photo: EnrolmentPhoto
@@ -68,6 +72,7 @@ class PhotoOutcome:
     warning: Rejection | None = None
     sha256: str | None = None
     known_face: str | None = None
+    liveness: LivenessVerdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class _Prepared:
     found: Representation
     sha256: str
     quality: float | None
+    liveness: LivenessVerdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ class _Place:
     group: str
     settings: GroupSettings
     create_group: bool
+    check: LivenessCheck
 
 
 def photos_of(
@@ -122,6 +129,7 @@ def enroll_each(
     group: str,
     photos: Iterable[EnrolmentPhoto],
     *,
+    check: LivenessCheck | None = None,
     threads: Executor | None = None,
     ahead: int | None = None,
     create_group: bool = True,
@@ -130,6 +138,7 @@ def enroll_each(
 
     Args:
         engine, gallery, group, photos: as there.
+        check: of liveness; None: the settings' own.
         threads: who looks at the photos; None: the engine's threads.
         ahead: photos that are looked at before their turn; None: twice the thread budget.
         create_group: make the group where it is missing.
@@ -140,8 +149,11 @@ def enroll_each(
     engine.load()  # here, so that a missing model is raised once and not for every photo
     if not create_group:
         gallery.group(group)
+    check = living.asked(engine, None) if check is None else check
+    if check.looks:
+        _ = engine.liveness
     settings = _checked_settings(engine, gallery, group)
-    place = _Place(engine, gallery, group, settings, create_group)
+    place = _Place(engine, gallery, group, settings, create_group, check)
     pool = threads or engine.pool
     waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
     source = iter(photos)
@@ -170,7 +182,15 @@ def summary(group: str, outcomes: Iterable[PhotoOutcome]) -> Enrolment:
             dict.fromkeys(outcome.photo.person for outcome in done if outcome.face_id is not None)
         ),
         warnings=tuple(outcome.warning for outcome in done if outcome.warning is not None),
+        liveness=_verdicts(done),
     )
+
+
+def _verdicts(done: Sequence[PhotoOutcome]) -> tuple[LivenessVerdict, ...] | None:
+    """Verdicts of the enrolled faces; None where liveness was not asked for."""
+    stored = [outcome for outcome in done if outcome.face_id is not None]
+    told = tuple(one.liveness for one in stored if one.liveness is not None)
+    return told if told and len(told) == len(stored) else None
 
 
 def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSettings:
@@ -207,7 +227,18 @@ def _look(place: _Place, name: str, opened: Photo) -> _Prepared | _Refused:
         quality, refusal = _judge(engine, name, opened, found.detection.faces, least)
     if refusal is not None:
         return _Refused(refusal, opened.sha256)
-    return _Prepared(found.without_image(), opened.sha256, quality)
+    told = _live(place, opened, found)
+    if told is not None and place.check.enforces and not told.live:
+        reason = Rejection(name, ("spoof_suspected",), living.advice(told))
+        return _Refused(reason, opened.sha256)
+    return _Prepared(found.without_image(), opened.sha256, quality, told)
+
+
+def _live(place: _Place, opened: Photo, found: Representation) -> LivenessVerdict | None:
+    """The verdict on the face that is enrolled, if it is asked for."""
+    if not place.check.looks:
+        return None
+    return living.verdicts(place.engine, opened, [found.detection[0]], place.check)[0]
 
 
 def _judge(
@@ -278,7 +309,9 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused)
     except ConsentMissing as error:
         rejection = Rejection(photo.name, (error.code,), error.message)
         return PhotoOutcome(photo, None, rejection, None, prepared.sha256)
-    return PhotoOutcome(photo, stored[0].id, None, warning, prepared.sha256)
+    return PhotoOutcome(
+        photo, stored[0].id, None, warning, prepared.sha256, liveness=prepared.liveness
+    )
 
 
 def _other(place: _Place, photo: EnrolmentPhoto, embeddings: Embeddings) -> Rejection | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mien.align import Preprocessing, crop_face, expanded, normalise
 from mien.embed.preprocessed import prepared
+from mien.engine import looking
 from mien.errors import InvalidArgument, NoFaceFound
 from mien.image import Photo
 from mien.results import Detection, Representation
@@ -92,7 +93,7 @@ def find_faces(
     Raises:
         NoFaceFound: there is none, and ``enforce``.
     """
-    detection = engine.detect(photo)
+    detection = looking.detect(engine, photo)
     if not len(detection):
         if enforce:
             raise NoFaceFound(

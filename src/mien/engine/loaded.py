@@ -14,6 +14,7 @@ from mien.embed.registry import create as create_embedder
 from mien.embed.registry import names as embedder_names
 from mien.landmarks import LandmarkModel
 from mien.landmarks import create as create_landmarks
+from mien.liveness import PassiveLiveness
 from mien.match.calibration import Calibration
 from mien.models import ModelStore
 
@@ -28,6 +29,7 @@ class Loaded:
         models: where models come from.
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
+        liveness: used instead of the registered nets.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Loaded:
         models: ModelStore,
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
+        liveness: PassiveLiveness | None = None,
     ) -> None:
         self._models = models
+        self._given_liveness = self._liveness = liveness
         self._given = (detector, embedder, tuple(attributes))
         self._detector = detector
         self._embedder = embedder
@@ -84,6 +88,14 @@ class Loaded:
                 self._attributes[name] = create_attribute(name, self._models)
             return self._attributes[name]
 
+    @property
+    def liveness(self) -> PassiveLiveness:
+        """The liveness check; raises what :meth:`mien.Engine.check_liveness` does."""
+        with self._lock:
+            if self._liveness is None:
+                self._liveness = PassiveLiveness.load(self._models)
+            return self._liveness
+
     def landmark_model(self, name: str) -> LandmarkModel:
         """A landmark model; raises what :meth:`mien.Engine.landmarks` does."""
         with self._lock:
@@ -97,3 +109,4 @@ class Loaded:
             self._detector, self._embedder, attributes = self._given
             self._attributes = {one.name: one for one in attributes}
             self._landmarks = {}
+            self._liveness = self._given_liveness

@@ -14,10 +14,12 @@ from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
 from mien.detect import Detector
 from mien.embed import Embedder
-from mien.engine import analysing, extraction, looking
+from mien.engine import analysing, extraction, living, looking
+from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.loaded import Loaded
 from mien.engine.threads import Threads
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
+from mien.liveness import PassiveLiveness
 from mien.match.calibration import Calibration
 from mien.models import ModelStore
 from mien.results import Detection, Representation
@@ -44,6 +46,7 @@ class PhotoEngine:
         models: ModelStore | None = None,
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
+        liveness: PassiveLiveness | None = None,
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -54,6 +57,7 @@ class PhotoEngine:
             models=self.models,
             calibration=calibration,
             attributes=attributes,
+            liveness=liveness,
         )
         self._threads = Threads(self.settings.thread_budget)
 
@@ -83,6 +87,15 @@ class PhotoEngine:
         """
         return self._loaded.attribute(name)
 
+    @property
+    def liveness(self) -> PassiveLiveness:
+        """The liveness check, loaded.
+
+        Raises:
+            WeightsMissing: its nets are not in the cache and cannot be fetched.
+        """
+        return self._loaded.liveness
+
     def load(self) -> None:
         """Fetch and open the models now, so that the first photo does not wait."""
         _ = self.detector, self.embedder, self.calibration
@@ -106,14 +119,53 @@ class PhotoEngine:
         """
         return image if isinstance(image, Photo) else open_photo(image, limits=self.limits)
 
-    def detect(self, image: ImageInput) -> Detection:
+    def detect(self, image: ImageInput, *, liveness: Liveness = None) -> Detection:
         """The faces of one photo, largest first.
 
+        Args:
+            image: the photo.
+            liveness: ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
+
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             ImageError: the image cannot be used.
-            ModelError: the detector cannot be had or run.
+            ModelError: a model cannot be had or run.
         """
-        return looking.detect(self, self.photo(image))
+        check, photo = living.asked(self, liveness), self.photo(image)
+        return living.detected(self, photo, looking.detect(self, photo), check)
+
+    def check_liveness(
+        self,
+        image: ImageInput,
+        *,
+        condition: config.LivenessCondition | None = None,
+        max_faces: int | None = None,
+    ) -> Analysis:
+        """The faces of one photo, largest first, each with its ``"liveness"``.
+
+        Args:
+            image: the photo, not cropped to the face: what is around it says most.
+            condition: ``weak``, ``balanced`` or ``strict``; None: the settings' own.
+            max_faces: only the largest so many; None: all.
+
+        Raises:
+            WeightsMissing: the nets are not in the cache and cannot be fetched.
+            InvalidArgument: no such condition.
+            ImageError: the image cannot be used.
+            ModelError: a model cannot be had or run.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.check_liveness("a.jpg")[0]["liveness"].live
+        """
+        check = LivenessCheck("observe", condition or self.settings.liveness_condition)
+        photo = self.photo(image)
+        detection = looking.detect(self, photo)
+        if max_faces is not None:
+            detection = detection.first(max_faces)
+        plain = Analysis(detection, tuple(FaceAnalysis(face, {}) for face in detection))
+        return living.analysed(self, photo, plain, check)
 
     def extract_faces(
         self,
@@ -179,6 +231,7 @@ class PhotoEngine:
         *,
         actions: Sequence[str] = DEFAULT,
         max_faces: int | None = None,
+        liveness: Liveness = None,
     ) -> Analysis:
         """The faces of one photo, largest first, and their attributes.
 
@@ -186,8 +239,11 @@ class PhotoEngine:
             image: the photo.
             actions: names of attributes, see :func:`mien.attributes.names`.
             max_faces: only the largest so many; None: all.
+            liveness: ``off``, ``observe`` or ``enforce``, or a :class:`LivenessCheck`; None: the
+                settings' own.
 
         Raises:
+            SpoofSuspected: liveness is enforced, and a face is not taken for live.
             InvalidArgument: an attribute that there is not.
             ImageError: the image cannot be used.
             ModelError: a model cannot be had or run, or its licence is not accepted.
@@ -197,12 +253,15 @@ class PhotoEngine:
             ...     engine.analyze("a.jpg")[0]["age"].value
         """
         photo = self.photo(image)
-        wanted = check_actions(actions)
+        wanted, check = check_actions(actions), living.asked(self, liveness)
         detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
-        found = self.analyze_faces(photo, detection.faces, actions=wanted)
-        return Analysis(detection, found, wanted)
+        others = [action for action in wanted if not (check.looks and action == "liveness")]
+        found = tuple(FaceAnalysis(face, {}) for face in detection)
+        if others:
+            found = self.analyze_faces(photo, detection.faces, actions=others)
+        return living.analysed(self, photo, Analysis(detection, found, wanted), check)
 
     def analyze_faces(
         self,
@@ -242,7 +301,7 @@ class PhotoEngine:
         """
         photo = self.photo(image)
         chosen = self._loaded.landmark_model(model)
-        detection = self.detect(photo)
+        detection = looking.detect(self, photo)
         if max_faces is not None:
             detection = detection.first(max_faces)
         found = analysing.landmarks_of(self, photo, detection.faces, chosen)

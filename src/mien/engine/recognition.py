@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.answers import Candidate, Comparison, FaceComparison, FaceMatches, Identification
+from mien.engine import living
+from mien.engine.living import LivenessCheck
 from mien.errors import NoFaceFound, NotFound
 from mien.image import ImageInput
 from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
 from mien.results import Representation
-from mien.types import Embeddings, Metric
+from mien.types import Embeddings, Face, Metric
+from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery, Hit
 
-__all__ = ["compare", "identify", "verify"]
+__all__ = ["Search", "compare", "identify", "verify"]
 
 Scores = NDArray[np.float64]
 
 # Persons fetched by similarity before they are ranked by confidence, beyond those asked for.
 RERANKED = 20
 PERSONS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a group is searched.
+
+    Attributes:
+        top: candidates for each face at most.
+        decision: who passes.
+        gallery_size: faces in the group.
+        check: what is asked about liveness.
+    """
+
+    top: int
+    decision: Decision
+    gallery_size: int
+    check: LivenessCheck
 
 
 def compare(
@@ -37,10 +58,12 @@ def compare(
     *,
     decision: Decision,
     metric: Metric | None,
+    check: LivenessCheck,
 ) -> Comparison:
     """See :meth:`mien.Engine.compare`."""
+    photos = [engine.photo(image) for image in (a, b)] if check.looks else [a, b]
     one, other = engine.map(
-        lambda job: engine.represent(job[0], max_faces=job[1]), [(a, 1), (b, None)]
+        lambda job: engine.represent(job[0], max_faces=job[1]), zip(photos, (1, None), strict=True)
     )
     _need_face(one, "a", "the first photo")
     _need_face(other, "b", "the second photo")
@@ -62,6 +85,11 @@ def compare(
         for i in order
     )
     best = pairs[0]
+    told = None
+    if check.looks:
+        (of_a,) = _live(engine, photos[0], [one.detection[0]], check, "a")
+        (of_b,) = _live(engine, photos[1], [best.face], check, "b")
+        told = (of_a, of_b)
     images = (one.image, other.image)
     return Comparison(
         match=best.match,
@@ -78,6 +106,7 @@ def compare(
         extrapolated=decision.extrapolated,
         images=None if images[0] is None or images[1] is None else (images[0], images[1]),
         image_widths=(one.detection.width, other.detection.width),
+        liveness=told,
     )
 
 
@@ -87,23 +116,31 @@ def identify(
     group: str,
     image: ImageInput,
     *,
-    top: int,
-    decision: Decision,
-    gallery_size: int,
+    options: Search,
 ) -> Identification:
     """See :meth:`mien.Engine.identify`."""
-    found = engine.represent(image)
+    check, decision = options.check, options.decision
+    photo = engine.photo(image) if check.looks else image
+    found = engine.represent(photo)
+    told = _live_of_all(engine, photo, found, check)
+    admitted = [i for i, one in enumerate(told) if one is None or one.live or not check.enforces]
     hits = gallery.search(
-        group, found.embeddings.vector, k=top + RERANKED, contract=engine.embedder.contract
+        group,
+        found.embeddings.take(admitted).vector,
+        k=options.top + RERANKED,
+        contract=engine.embedder.contract,
     )
     searched = [
         _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
-        for i, of_face in enumerate(hits)
+        for i, of_face in zip(admitted, hits, strict=True)
     ]
     known = _all_faces(gallery, group, {one for search in searched for one in search.unsettled})
+    candidates = {
+        i: search.candidates(engine.embedder.metric, known)[: options.top]
+        for i, search in zip(admitted, searched, strict=True)
+    }
     faces = tuple(
-        FaceMatches(face, search.candidates(engine.embedder.metric, known)[:top])
-        for face, search in zip(found.detection, searched, strict=True)
+        FaceMatches(face, candidates.get(i, ()), told[i]) for i, face in enumerate(found.detection)
     )
     return Identification(
         group=group,
@@ -112,7 +149,7 @@ def identify(
         threshold=decision.threshold,
         fpir=decision.rate,
         extrapolated=decision.extrapolated,
-        gallery_size=gallery_size,
+        gallery_size=options.gallery_size,
         width=found.detection.width,
         height=found.detection.height,
         image=found.image,
@@ -127,12 +164,17 @@ def verify(
     image: ImageInput,
     *,
     decision: Decision,
+    check: LivenessCheck,
 ) -> Comparison:
     """See :meth:`mien.Engine.verify`."""
     known = gallery.person(group, person)
     enrolled = _templates(engine, gallery, group, person)
-    probe = engine.represent(image, max_faces=1)
+    photo = engine.photo(image) if check.looks else image
+    probe = engine.represent(photo, max_faces=1)
     _need_face(probe, "image", "the photo")
+    told = None
+    if check.looks:
+        told = (_live(engine, photo, [probe.detection[0]], check, "image")[0], None)
     alike = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
     confidence = _confidence(engine.calibration, alike, probe.embeddings, enrolled.norm)
     scores = decision.scores(alike, confidence)
@@ -150,7 +192,29 @@ def verify(
         face_b=None,
         extrapolated=decision.extrapolated,
         person=known.name,
+        liveness=told,
     )
+
+
+def _live(
+    engine: Engine, image: ImageInput, faces: Sequence[Face], check: LivenessCheck, name: str
+) -> tuple[LivenessVerdict, ...]:
+    """The faces' verdicts; raises for the first that is refused."""
+    told = living.verdicts(engine, engine.photo(image), faces, check)
+    living.refuse(check, told, image=name)
+    return told
+
+
+def _live_of_all(
+    engine: Engine, image: ImageInput, found: Representation, check: LivenessCheck
+) -> tuple[LivenessVerdict | None, ...]:
+    """A verdict for each face of a photo, if asked for; raises where all of them are refused."""
+    if not check.looks:
+        return (None,) * len(found)
+    told = living.verdicts(engine, engine.photo(image), found.detection, check)
+    if not any(one.live for one in told):
+        living.refuse(check, told, image="image")
+    return told
 
 
 def _templates(engine: Engine, gallery: Gallery, group: str, person: str) -> Embeddings:

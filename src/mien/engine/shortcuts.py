@@ -10,6 +10,7 @@ from mien.analysis import Analysis
 from mien.answers import Comparison
 from mien.attributes import DEFAULT
 from mien.engine.core import Engine
+from mien.engine.living import Liveness
 from mien.image import ImageInput
 from mien.models import ModelStore
 from mien.results import Detection, Representation
@@ -38,21 +39,25 @@ def _engine(detector: str, embedder: str) -> Engine:
     return Engine(detector=detector, embedder=embedder, models=models, settings=models.settings)
 
 
-def detect(image: ImageInput, *, detector: str | None = None) -> Detection:
+def detect(
+    image: ImageInput, *, detector: str | None = None, liveness: Liveness = None
+) -> Detection:
     """Find the faces of one photo.
 
     Args:
         image: path, bytes, file object, base64, data URI, Pillow image or RGB array.
         detector: name of a detector; None: the settings' own.
+        liveness: see :meth:`Engine.detect`.
 
     Raises:
+        SpoofSuspected: liveness is enforced, and a face is not taken for live.
         ImageError: the image cannot be used.
         ModelError: a model cannot be had or run.
 
     Example:
         >>> mien.detect("photo.jpg")[0].box        # doctest: +SKIP
     """
-    return default_engine(detector).detect(image)
+    return default_engine(detector).detect(image, liveness=liveness)
 
 
 def compare(
@@ -64,13 +69,14 @@ def compare(
     fmr: float | None = None,
     threshold: float | None = None,
     metric: Metric | None = None,
+    liveness: Liveness = None,
 ) -> Comparison:
     """Are the largest face of ``a`` and a face of ``b`` the same person's?
 
     Args:
         a, b: as for :func:`detect`.
         detector, embedder: names of models; None: the settings' own.
-        fmr, threshold, metric: see :meth:`Engine.compare`.
+        fmr, threshold, metric, liveness: see :meth:`Engine.compare`.
 
     Raises:
         NoFaceFound: one of the photos shows no face; ``details["image"]`` says which.
@@ -80,7 +86,7 @@ def compare(
         >>> bool(mien.compare("a.jpg", "b.jpg"))   # doctest: +SKIP
     """
     engine = default_engine(detector, embedder)
-    return engine.compare(a, b, fmr=fmr, threshold=threshold, metric=metric)
+    return engine.compare(a, b, fmr=fmr, threshold=threshold, metric=metric, liveness=liveness)
 
 
 def represent(

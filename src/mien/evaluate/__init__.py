@@ -4,6 +4,7 @@
 compares age, gender, emotion and mask with labels;
 ``detection`` counts the faces that are found; ``clusters`` sorts photos by person;
 ``identification`` enrols and searches;
+``liveness`` counts the attacks that are let through;
 ``docs/reference/evaluation.md`` defines every figure.
 """
 
@@ -15,6 +16,7 @@ from mien.evaluate.clusters import ClustersReport, clusters
 from mien.evaluate.detection import DetectionReport, detection
 from mien.evaluate.files import check_target
 from mien.evaluate.identification import IdentificationReport, identification
+from mien.evaluate.liveness import LivenessReport, liveness
 from mien.evaluate.pages import calibration_markdown, pairs_html, write_page
 from mien.evaluate.pair_protocol import PairsReport, Score, pairs
 from mien.evaluate.quality_model import CalibrationOptions
@@ -28,6 +30,7 @@ __all__ = [
     "ClustersReport",
     "DetectionReport",
     "IdentificationReport",
+    "LivenessReport",
     "PairsReport",
     "QualityReport",
     "Score",
@@ -39,6 +42,7 @@ __all__ = [
     "clusters",
     "detection",
     "identification",
+    "liveness",
     "pairs",
     "pairs_html",
     "quality",

@@ -108,7 +108,7 @@ def _subject(engine: Engine, actions: tuple[str, ...], path: Path) -> FaceAnalys
     """The subject's attributes, or None: a failure to acquire."""
     try:
         photo = engine.photo(path)
-        found = engine.detect(photo)
+        found = engine.detect(photo, liveness="off")
         if not len(found):
             return None
         chosen = subject(found.faces, width=found.width, height=found.height)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from mien.answers import FaceMatches, Identification
 from mien.engine import Engine, EnrolmentPhoto
-from mien.engine.recognition import identify
+from mien.engine.living import LivenessCheck
+from mien.engine.recognition import Search, identify
 from mien.errors import ImageError, InvalidArgument
 from mien.evaluate.lists import at_line, check_files, read_rows
 from mien.evaluate.open_rates import Interval, Searched, dir_at, intervals
@@ -222,7 +223,8 @@ def _enrol(
 def _search(
     engine: Engine, gallery: Gallery, rows: Rows, paths: dict[str, Path], progress: Progress
 ) -> list[Searched]:
-    everybody = Decision("confidence", -np.inf, None, extrapolated=False)
+    decision = Decision("confidence", -np.inf, None, extrapolated=False)
+    everybody = Search(max(RANKS), decision, 1, LivenessCheck("off"))
 
     def one(row: dict[str, str]) -> Searched:
         known = row["role"] == "probe_known"
@@ -232,9 +234,7 @@ def _search(
                 gallery,
                 GROUP,
                 paths[row["path"]],
-                top=max(RANKS),
-                decision=everybody,
-                gallery_size=1,
+                options=everybody,
             )
         except ImageError:
             found = None

@@ -43,7 +43,12 @@ def roc_svg(curve: Roc, *, fmr_floor: float) -> str:
     )
 
 
-def det_svg(curve: Roc, *, fmr_floor: float) -> str:
+def det_svg(
+    curve: Roc,
+    *,
+    fmr_floor: float,
+    labels: tuple[str, str] = ("false-match rate", "false non-match rate"),
+) -> str:
     """False non-match rate over the false-match rate, both on normal-deviate axes.
 
     Source: Martin et al. 1997, The DET curve in assessment of detection task performance.
@@ -57,7 +62,7 @@ def det_svg(curve: Roc, *, fmr_floor: float) -> str:
     inside = (curve.fmr <= high) & (1 - curve.tar <= high)
     return _plot(
         "DET",
-        ("false-match rate", "false non-match rate"),
+        labels,
         (curve.fmr[inside], 1 - curve.tar[inside]),
         (scale, scale),
         (RATES, RATES),

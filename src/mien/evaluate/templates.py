@@ -98,7 +98,7 @@ def _embed_subject(engine: Engine, path: Path) -> Embeddings | None:
     """The subject's embedding, or None: a failure to acquire."""
     try:
         photo = engine.photo(path)
-        found = engine.detect(photo)
+        found = engine.detect(photo, liveness="off")
         if not len(found):
             return None
         chosen = subject(found.faces, width=found.width, height=found.height)

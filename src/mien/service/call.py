@@ -14,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from mien.config import Settings
-from mien.engine import Engine
+from mien.engine import Engine, LivenessCheck
 from mien.errors import InvalidArgument, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, read_body
+from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
 
@@ -69,6 +70,14 @@ class Call:
         if len(dict(pairs)) != len(pairs):
             raise InvalidArgument("An option is given twice in the query.")
         return dict(pairs)
+
+    def liveness(self, given: LivenessOptions) -> LivenessCheck:
+        """What a request asks for, and never less than the server's own settings do."""
+        own = self.settings
+        asked = LivenessCheck(
+            given.liveness or own.liveness, given.liveness_condition or own.liveness_condition
+        )
+        return asked.at_least(own)
 
     def answer(self, content: Mapping[str, Any], *, status: int = 200) -> Response:
         """``content`` plus the request's id."""

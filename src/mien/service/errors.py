@@ -61,6 +61,7 @@ STATUS: dict[str, int] = {
     "face": 422,
     "no_face": 422,
     "several_faces": 422,
+    "spoof_suspected": 422,
     # Keys
     "unauthorized": 401,
     "forbidden": 403,
@@ -78,6 +79,7 @@ STATUS: dict[str, int] = {
     # Models
     "model": 503,
     "model_unavailable": 503,
+    "weights_missing": 503,
     "checksum_mismatch": 503,
     "licence_not_accepted": 503,
     "model_conversion": 503,

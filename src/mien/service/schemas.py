@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from mien.config import LivenessCondition, LivenessPolicy
+
 __all__ = [
     "AnalysisAnswer",
     "AnalyzeOptions",
@@ -24,6 +26,9 @@ __all__ = [
     "JobAnswer",
     "JobItemPage",
     "JobPage",
+    "LivenessAnswer",
+    "LivenessOnlyOptions",
+    "LivenessOptions",
     "NewGroup",
     "NewPerson",
     "NoOptions",
@@ -62,6 +67,32 @@ class NoOptions(Options):
     """A request without options."""
 
 
+class LivenessOptions(Options):
+    """Whether faces have to be live ones."""
+
+    liveness: LivenessPolicy | None = Field(
+        default=None,
+        description="`observe`: the answer says of each face whether it is live. `enforce`: what "
+        "is not taken for live is refused. Never less than the server's own setting.",
+    )
+    liveness_condition: LivenessCondition | None = Field(
+        default=None,
+        description="How sure a live face must look. Never less than the server's own setting.",
+    )
+
+
+class LivenessOnlyOptions(Options):
+    """Options of ``/v1/liveness``."""
+
+    liveness_condition: LivenessCondition | None = Field(
+        default=None,
+        description="How sure a live face must look. Never less than the server's own setting.",
+    )
+    max_faces: int | None = Field(
+        default=None, ge=1, le=1000, description="At most this many faces, largest first."
+    )
+
+
 class RepresentOptions(Options):
     """Options of ``/v1/represent``."""
 
@@ -70,7 +101,7 @@ class RepresentOptions(Options):
     )
 
 
-class AnalyzeOptions(RepresentOptions):
+class AnalyzeOptions(RepresentOptions, LivenessOptions):
     """Options of ``/v1/analyze``."""
 
     actions: Annotated[list[str] | None, BeforeValidator(_names)] = Field(
@@ -81,7 +112,7 @@ class AnalyzeOptions(RepresentOptions):
     )
 
 
-class VerifyOptions(Options):
+class VerifyOptions(LivenessOptions):
     """How to decide 1:1. Give ``fmr`` or ``threshold``, not both."""
 
     fmr: Rate = Field(
@@ -102,7 +133,7 @@ class CompareOptions(VerifyOptions):
     )
 
 
-class IdentifyOptions(Options):
+class IdentifyOptions(LivenessOptions):
     """How to decide 1:N. Give ``fpir`` or ``threshold``, not both."""
 
     top: int = Field(default=5, ge=1, le=100, description="At most this many candidates a face.")
@@ -192,6 +223,22 @@ class StatusAnswer(Answered):
     max_request_images: int
 
 
+class ToldLiveness(Shape):
+    """Whether a face is a live one, and what that rests on."""
+
+    live: bool
+    verdict: Literal["live", "spoof", "undetermined"] = Field(
+        description="`undetermined`: the photo does not allow to say; never taken for live."
+    )
+    score: float = Field(description="How alive it looks, 0..1; not calibrated.")
+    threshold: float
+    condition: LivenessCondition
+    context: float = Field(description="Times its own size that the face's surroundings are seen.")
+    nets: dict[str, float] = Field(description="What each net says, 0..1.")
+    evidence: dict[str, float] = Field(description="Beside the nets, 0..1; higher: an attack.")
+    reasons: list[str] = Field(description="Why it is not live.")
+
+
 class DetectedFace(Shape):
     """A face."""
 
@@ -200,6 +247,7 @@ class DetectedFace(Shape):
     landmarks: list[Point] | None = Field(
         description="Image-left eye, image-right eye, nose, image-left and -right mouth corner."
     )
+    liveness: ToldLiveness | None = Field(default=None, description="Where it was asked for.")
 
 
 class DetectionAnswer(Answered):
@@ -329,6 +377,7 @@ class AnalyzedFace(BaseModel):
     noise: ToldGrade | None = None
     quality: ToldQuality | None = None
     landmarks: ToldLandmarks | None = None
+    liveness: ToldLiveness | None = None
 
 
 class AnalysisAnswer(Answered):
@@ -338,6 +387,21 @@ class AnalysisAnswer(Answered):
     height: int
     actions: list[str] = Field(description="What was answered.")
     faces: list[AnalyzedFace]
+
+
+class JudgedFace(Shape):
+    """A face and whether it is live."""
+
+    box: BoxList
+    liveness: ToldLiveness
+
+
+class LivenessAnswer(Answered):
+    """The faces of a photo, largest first, and whether they are live."""
+
+    width: int
+    height: int
+    faces: list[JudgedFace]
 
 
 class ComparedFace(Shape):
@@ -364,6 +428,9 @@ class Decision(Answered):
     embedder: str
     detector: str
     faces: list[BoxList | None] = Field(min_length=2, max_length=2)
+    liveness: list[ToldLiveness | None] | None = Field(
+        default=None, description="Of both faces, where it was asked for."
+    )
 
 
 class ComparisonAnswer(Decision):
@@ -393,6 +460,7 @@ class IdentifiedFace(Shape):
 
     box: BoxList
     candidates: list[MatchCandidate]
+    liveness: ToldLiveness | None = Field(default=None, description="Where it was asked for.")
 
 
 class IdentificationAnswer(Answered):
@@ -426,6 +494,9 @@ class EnrolmentAnswer(Answered):
     face_ids: list[str]
     warnings: list[RejectedPhoto] = Field(
         description="Photos that were enrolled and should be looked at."
+    )
+    liveness: list[ToldLiveness] | None = Field(
+        default=None, description="Of the enrolled faces, where it was asked for."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mien.attributes.quality import ImageQuality
 from mien.config import Settings, load
 from mien.engine import Engine
+from mien.liveness import PassiveLiveness
 from mien.match.calibration import Calibration
 from mien.models.card import CalibrationFacts, FmrPoint, Tail
 from mien.testing.faces import MockDetector, MockEmbedder
@@ -36,11 +37,17 @@ def mock_calibration() -> Calibration:
     )
 
 
-def mock_engine(settings: Settings | None = None) -> Engine:
+def mock_engine(
+    settings: Settings | None = None, *, liveness: PassiveLiveness | None = None
+) -> Engine:
     """An engine that finds and recognises drawn faces, without weights or network.
 
     Of the attributes, ``quality`` (without the components that need landmarks), ``blur``,
     ``exposure`` and ``noise`` can be asked for.
+
+    Args:
+        settings: None: ``MIEN_*`` variables and ``mien.toml``.
+        liveness: the liveness check; None: the registered nets, which need their weights.
     """
     return Engine(
         detector=MockDetector(),
@@ -48,4 +55,5 @@ def mock_engine(settings: Settings | None = None) -> Engine:
         settings=settings or load(),
         calibration=mock_calibration(),
         attributes=[ImageQuality()],
+        liveness=liveness,
     )

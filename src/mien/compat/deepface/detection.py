@@ -46,8 +46,8 @@ def extract_faces(
         normalize_face: 0..1; False: ``uint8``.
 
     Returns:
-        For each face ``face``, an array; ``facial_area``; ``confidence``. For several images a
-        list of such lists.
+        For each face ``face``, an array; ``facial_area``; ``confidence``; with ``anti_spoofing``
+        also ``is_real`` and ``antispoof_score``. For several images a list of such lists.
 
     Raises:
         NoFaceFound, ImageError, InvalidArgument, ModelError: as for ``verify``.
@@ -127,9 +127,16 @@ def _extracted(
             "face": _painted(faces.crop(chosen, photo, one.face, options), colour, zero_to_one),
             "facial_area": one.area,
             "confidence": one.confidence,
+            **_liveness(one, options),
         }
-        for one in faces.look(chosen, photo, options)
+        for one in faces.look(chosen, photo, options, on_spoof="tell")
     ]
+
+
+def _liveness(one: faces.SeenFace, options: Options) -> dict[str, Any]:
+    if not options.anti_spoofing:
+        return {}
+    return {"is_real": one.is_real, "antispoof_score": one.antispoof_score}
 
 
 def _painted(crop: RGB, colour: str, zero_to_one: bool) -> NDArray[Any]:

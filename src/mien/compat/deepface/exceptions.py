@@ -83,6 +83,7 @@ class MissingDependency(ImportError, ValueError):  # noqa: N818
 _MEANINGS: tuple[tuple[type[MienError], type[ValueError]], ...] = (
     (errors.ImageError, ImgNotFound),
     (errors.NoFaceFound, FaceNotDetected),
+    (errors.SpoofSuspected, SpoofDetected),
     (errors.UnknownModel, UnimplementedError),
     (errors.UnknownMetric, UnimplementedError),
     (errors.EmbeddingMismatch, DimensionMismatchError),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.align.cropping import Preprocessing, crop_face
 from mien.compat.deepface.engines import Backend
-from mien.compat.deepface.exceptions import FaceNotDetected, error
+from mien.compat.deepface.exceptions import FaceNotDetected, SpoofDetected, error
 from mien.compat.deepface.literal import literal_embeddings
 from mien.compat.deepface.options import Options
-from mien.errors import NoFaceFound
+from mien.engine import LivenessCheck, living
+from mien.errors import NoFaceFound, SpoofSuspected
 from mien.image import Photo
 from mien.types import RGB, Box, Embeddings, Face, Faces
+from mien.verdict import LivenessVerdict
 
 __all__ = ["SeenFace", "crop", "embed", "look", "unit_length"]
 
@@ -35,11 +37,24 @@ class SeenFace:
         face: in the photo's pixels.
         confidence: the detector's, to hundredths; 0 where the photo is taken whole.
         area: DeepFace's ``facial_area``.
+        liveness: where liveness was asked for.
     """
 
     face: Face
     confidence: float
     area: Area
+    liveness: LivenessVerdict | None = None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it is taken for live; True where liveness was not asked for."""
+        return self.liveness is None or self.liveness.live
+
+    @property
+    def antispoof_score(self) -> float:
+        """How sure ``is_real`` is, 0..1."""
+        score = 1.0 if self.liveness is None else self.liveness.score
+        return score if self.is_real else 1 - score
 
 
 def look(
@@ -49,18 +64,39 @@ def look(
     *,
     max_faces: int | None = None,
     what: str = "the image",
+    on_spoof: Literal["refuse", "tell", "ignore"] = "refuse",
 ) -> list[SeenFace]:
     """The faces of the photo, largest first.
 
     Args:
         max_faces: only the largest so many; None: all.
         what: what to call the photo in an error.
+        on_spoof: with ``anti_spoofing``, whether a face that is not taken for live is an error, is
+            told, or is not looked for. Settings that enforce liveness count as ``anti_spoofing``.
 
     Raises:
+        SpoofSuspected: a face is not taken for live; also DeepFace's ``SpoofDetected``.
         NoFaceFound: there is none, and ``enforce_detection``; also DeepFace's
             ``FaceNotDetected``.
     """
-    detection = backend.engine.detect(photo)
+    seen = _seen(backend, photo, options, max_faces=max_faces, what=what)
+    engine = backend.engine
+    asked = options.anti_spoofing or engine.settings.liveness == "enforce"
+    if not asked or on_spoof == "ignore":
+        return seen
+    check = LivenessCheck("enforce", engine.settings.liveness_condition)
+    told = living.verdicts(engine, photo, [one.face for one in seen], check)
+    seen = [replace(one, liveness=verdict) for one, verdict in zip(seen, told, strict=True)]
+    if on_spoof == "refuse" and not all(one.is_real for one in seen):
+        raise error(SpoofSuspected, SpoofDetected, f"Spoof detected in {what}.")
+    return seen
+
+
+def _seen(
+    backend: Backend, photo: Photo, options: Options, *, max_faces: int | None, what: str
+) -> list[SeenFace]:
+    """See :func:`look`."""
+    detection = backend.engine.detect(photo, liveness="off")
     if max_faces is not None:
         detection = detection.first(max(1, max_faces))
     size_wh = (photo.width, photo.height)

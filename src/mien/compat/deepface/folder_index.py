@@ -147,7 +147,7 @@ class FolderIndex:
     def _embed_one(self, path: str) -> _Embedded:
         try:
             photo = load(Path(self.folder, path), self._backend.engine)
-            seen = faces.look(self._backend, photo, self._options)
+            seen = faces.look(self._backend, photo, self._options, on_spoof="ignore")
             vectors = faces.embed(self._backend, photo, seen, self._options)
         except (ImageError, FaceError, InvalidArgument) as caught:
             _LOG.warning("%s is left out: %s", os.path.basename(path), caught)  # noqa: PTH119

@@ -12,18 +12,26 @@ from numpy.typing import NDArray
 from mien.compat.deepface import faces
 from mien.compat.deepface.demography import told
 from mien.compat.deepface.engines import Backend, backend
-from mien.compat.deepface.exceptions import InvalidEmbeddingsShapeError, UnimplementedError, error
+from mien.compat.deepface.exceptions import (
+    DataTypeError,
+    InvalidEmbeddingsShapeError,
+    UnimplementedError,
+    error,
+)
 from mien.compat.deepface.images import load, split
 from mien.compat.deepface.literal import forward
-from mien.compat.deepface.options import Options, need_no_liveness
+from mien.compat.deepface.options import Options
 from mien.compat.deepface.surface import public
+from mien.engine import LivenessCheck, living
 from mien.errors import InvalidArgument
+from mien.types import Box, Face
 
 __all__ = [
     "AttributeClient",
     "DetectorClient",
     "FacialAreaRegion",
     "RecognitionClient",
+    "SpoofingClient",
     "build_model",
 ]
 
@@ -37,11 +45,13 @@ def build_model(model_name: str, task: str = "facial_recognition") -> Client:
     """A model, loaded; the same object whenever it is asked for.
 
     Args:
-        model_name: a recognition model, a detector, or ``Age``, ``Gender``, ``Emotion``, ``Race``.
+        model_name: a recognition model, a detector, ``Age``, ``Gender``, ``Emotion`` or ``Race``,
+            or ``Fasnet``.
         task: ``facial_recognition``, ``facial_attribute``, ``face_detector`` or ``spoofing``.
 
     Returns:
-        A :class:`RecognitionClient`, :class:`DetectorClient` or :class:`AttributeClient`.
+        A :class:`RecognitionClient`, :class:`DetectorClient`, :class:`AttributeClient` or
+        :class:`SpoofingClient`.
 
     Raises:
         UnknownModel, InvalidArgument: no such model or task; also ``UnimplementedError``.
@@ -49,8 +59,6 @@ def build_model(model_name: str, task: str = "facial_recognition") -> Client:
     """
     if task not in TASKS:
         raise error(InvalidArgument, UnimplementedError, f"unimplemented task - {task}")
-    if task == "spoofing":
-        need_no_liveness()
     return _client(model_name, task)
 
 
@@ -60,7 +68,9 @@ def _client(model_name: str, task: str) -> Client:
         return RecognitionClient(backend(Options(model_name=model_name)))
     if task == "face_detector":
         return DetectorClient(backend(Options(detector_backend=model_name)))
-    action = str(model_name).lower()
+    if (task, model_name) == ("spoofing", "Fasnet"):
+        return SpoofingClient(backend(Options(detector_backend="skip")))
+    action = "" if task == "spoofing" else str(model_name).lower()
     if action not in ("age", "gender", "emotion", "race"):
         raise error(
             InvalidArgument, UnimplementedError, f"Invalid model_name passed - {task}/{model_name}"
@@ -157,9 +167,42 @@ class AttributeClient:
 
     def _one(self, crop: NDArray[Any]) -> float | list[float]:
         photo = load(np.asarray(crop), self._chosen.engine)
-        detected = self._chosen.engine.detect(photo).faces
+        detected = self._chosen.engine.detect(photo, liveness="off").faces
         (analysis,) = self._chosen.engine.analyze_faces(photo, detected, actions=[self._action])
         if self._action == "age":
             return float(analysis["age"].value)
         scores = told(self._action, analysis[self._action])[self._action]
         return [value / 100 for value in scores.values()]
+
+
+class SpoofingClient:
+    """The liveness check, asked as DeepFace's ``Fasnet`` is."""
+
+    def __init__(self, chosen: Backend) -> None:
+        self._engine = chosen.engine
+        _ = chosen.engine.liveness
+
+    def analyze(
+        self, img: NDArray[Any], facial_area: list[float] | tuple[float, ...]
+    ) -> tuple[bool, float]:
+        """Whether the face is a live one, and how sure that is, 0..1.
+
+        Args:
+            img: the whole image, BGR.
+            facial_area: x, y, width and height of the face, pixels.
+
+        Raises:
+            InvalidArgument: no such area.
+        """
+        try:
+            x, y, width, height = (float(side) for side in facial_area)
+        except (TypeError, ValueError):
+            raise error(
+                InvalidArgument, DataTypeError, "facial_area is x, y, width and height."
+            ) from None
+        photo = load(img, self._engine)
+        face = Face(Box(x, y, x + width, y + height), 1.0)
+        check = LivenessCheck("observe", self._engine.settings.liveness_condition)
+        (told,) = living.verdicts(self._engine, photo, [face], check)
+        seen = faces.SeenFace(face, 1.0, {}, told)
+        return seen.is_real, seen.antispoof_score

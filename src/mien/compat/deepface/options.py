@@ -8,10 +8,10 @@ from typing import Any
 
 from mien.align.cropping import MAX_EXPAND_PERCENTAGE
 from mien.align.normalisation import Normalisation, check_mode
-from mien.compat.deepface.exceptions import DataTypeError, UnimplementedError, error
+from mien.compat.deepface.exceptions import DataTypeError, error
 from mien.errors import InvalidArgument
 
-__all__ = ["Options", "need_no_liveness"]
+__all__ = ["Options"]
 
 _LOG = logging.getLogger("mien.compat.deepface")
 
@@ -50,22 +50,6 @@ class Options:
         if self.normalization is not None:
             check_mode(self.normalization)
             object.__setattr__(self, "mode", self.normalization)
-        if self.anti_spoofing:
-            need_no_liveness()
-
-
-def need_no_liveness() -> None:
-    """Refuse ``anti_spoofing=True``: there is no liveness model to ask yet.
-
-    Raises:
-        InvalidArgument: always; also DeepFace's ``UnimplementedError``.
-    """
-    raise error(
-        InvalidArgument,
-        UnimplementedError,
-        "anti_spoofing=True needs a liveness model, and this version of Mien has none: it comes "
-        "with mien.liveness. Call without it, and do not take an answer for a live person's.",
-    )
 
 
 def _flag(value: Any, name: str) -> bool:  # noqa: ANN401 - whatever a caller gives

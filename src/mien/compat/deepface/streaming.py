@@ -186,20 +186,23 @@ class _Reader:
 
     def look(self, photo: Photo) -> list[faces.SeenFace]:
         """The faces of a frame; none where a detector was asked and found none."""
-        seen = faces.look(self._chosen, photo, self._options)
+        seen = faces.look(self._chosen, photo, self._options, on_spoof="tell")
         asked = self._chosen.detector != "skip"
         return [one for one in seen if one.face.score > 0 or not asked]
 
     def labels(self, photo: Photo, seen: list[faces.SeenFace]) -> list[str]:
-        """What to write under each face."""
-        names = self._names(photo, seen)
-        return [
-            ", ".join(filter(None, [name, *said]))
-            for name, said in zip(names, self._descriptions(photo, seen), strict=True)
-        ]
+        """What to write under each face; of one that is not live, nothing but that."""
+        real = [one for one in seen if one.is_real]
+        said = (
+            ", ".join(filter(None, [name, *words]))
+            for name, words in zip(
+                self._names(photo, real), self._descriptions(photo, real), strict=True
+            )
+        )
+        return [next(said) if one.is_real else "spoof suspected" for one in seen]
 
     def _names(self, photo: Photo, seen: list[faces.SeenFace]) -> list[str]:
-        if self._known is None or not len(self._known):
+        if not seen or self._known is None or not len(self._known):
             return [""] * len(seen)
         probes = faces.embed(self._chosen, photo, seen, self._options)
         distances = find_distance(self._known.embedding, probes, self._decision.metric)

@@ -73,7 +73,7 @@ def verify(
             ``Facenet2018``, ``VGGFace``, ``VGGFace2``, ``ArcFace``: DeepFace's pipeline with it.
         silent: accepted; nothing is printed anyway.
         threshold: the largest distance of one person; None: the model's.
-        anti_spoofing: refused, until Mien has a liveness model.
+        anti_spoofing: a face that is not taken for a live one is an error, ``SpoofDetected``.
 
     Returns:
         ``verified``, ``distance``, ``threshold``, ``confidence`` (0..100), ``model``,

@@ -66,6 +66,7 @@ CONVERTERS = {
     "detector-any-size": Converter(1, "mien.models.convert.detector", "convert_any_size"),
     "keras-retinaface": Converter(1, "mien.models.convert.retinaface", "convert"),
     "convolutional": Converter(1, "mien.models.convert.convolutional", "convert"),
+    "minifasnet": Converter(1, "mien.models.convert.minifasnet", "convert"),
     "python-literal": Converter(1, "mien.models.convert.literal", "convert"),
     "recogniser": Converter(1, "mien.models.convert.recogniser", "convert"),
     "weights-arcface-r34": Converter(1, f"{_ARCHITECTURES}.arcface_r34", "convert"),

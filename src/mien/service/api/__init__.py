@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mien.service.api import analyze, faces, groups, jobs, persons, photos, status
+from mien.service.api import analyze, faces, groups, jobs, liveness, persons, photos, status
 
 __all__ = ["routers"]
 
@@ -14,6 +14,7 @@ def routers() -> list[APIRouter]:
     return [
         photos.router,
         analyze.router,
+        liveness.router,
         groups.router,
         persons.router,
         faces.router,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mien.attributes import DEFAULT, check
 from mien.errors import AttributeNotAllowed
 from mien.gallery import RESTRICTED_ATTRIBUTES, Gallery
-from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Detecting, options
 from mien.service.images import Form
 from mien.service.openapi import errors, photo_body
@@ -26,7 +26,9 @@ router = APIRouter(tags=["photos"])
     "/v1/analyze",
     response_model=AnalysisAnswer,
     response_model_exclude_unset=True,
-    responses=errors(*PHOTO_ERRORS, "attribute_not_allowed", "licence_not_accepted"),
+    responses=errors(
+        *PHOTO_ERRORS, *LIVENESS_ERRORS, "attribute_not_allowed", "licence_not_accepted"
+    ),
     openapi_extra=photo_body(options=AnalyzeOptions),
 )
 async def analyze(call: Detecting) -> Response:
@@ -40,7 +42,10 @@ async def analyze(call: Detecting) -> Response:
         chosen = options(AnalyzeOptions, query, form.options)
         actions = allowed_actions(call.gallery, chosen.actions)
         found = call.engine.analyze(
-            form.images["image"][0].data, actions=actions, max_faces=chosen.max_faces
+            form.images["image"][0].data,
+            actions=actions,
+            max_faces=chosen.max_faces,
+            liveness=call.liveness(chosen),
         )
         call.service.metrics.faces.inc(len(found))
         return {

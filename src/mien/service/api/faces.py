@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from mien.errors import MienError
 from mien.results import Enrolment
-from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.errors import error_of
 from mien.service.images import Form
 from mien.service.openapi import errors, photo_body, query
-from mien.service.schemas import EnrolmentAnswer, FaceAnswer, FacePage, NoOptions, PageOptions
+from mien.service.schemas import EnrolmentAnswer, FaceAnswer, FacePage, LivenessOptions, PageOptions
 
 __all__ = ["router"]
 
@@ -25,8 +25,10 @@ router = APIRouter(tags=["faces"])
     "/v1/groups/{group}/persons/{person}/faces",
     status_code=201,
     response_model=EnrolmentAnswer,
+    response_model_exclude_unset=True,
     responses=errors(
         *PHOTO_ERRORS,
+        *LIVENESS_ERRORS,
         "no_face",
         "several_faces",
         "not_found",
@@ -34,7 +36,7 @@ router = APIRouter(tags=["faces"])
         "embedding_mismatch",
         "limit_exceeded",
     ),
-    openapi_extra=photo_body(several=True),
+    openapi_extra=photo_body(several=True, options=LivenessOptions),
 )
 async def enroll(call: Writing, group: str, person: str) -> Response:
     """Enrol one or several photos of a person. Each photo must show exactly one usable face.
@@ -45,7 +47,7 @@ async def enroll(call: Writing, group: str, person: str) -> Response:
     given = call.query
 
     def work(form: Form) -> dict[str, Any]:
-        options(NoOptions, given, form.options)
+        chosen = options(LivenessOptions, given, form.options)
         name = call.gallery.person(group, person).name
         photos = form.images["image"]
         done = call.engine.enroll(
@@ -54,6 +56,7 @@ async def enroll(call: Writing, group: str, person: str) -> Response:
             name,
             [photo.data for photo in photos],
             names=[photo.name for photo in photos],
+            liveness=call.liveness(chosen),
         )
         call.service.metrics.enrolled.inc(done.enrolled)
         if done.enrolled == 0 and done.rejected:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.images import Form
 from mien.service.openapi import errors, json_body, photo_body, query
@@ -77,7 +77,8 @@ async def delete_group(call: Writing, group: str) -> Response:
 @router.post(
     "/v1/groups/{group}/identify",
     response_model=IdentificationAnswer,
-    responses=errors(*PHOTO_ERRORS, "not_found", "embedding_mismatch"),
+    response_model_exclude_unset=True,
+    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS, "not_found", "embedding_mismatch"),
     openapi_extra=photo_body(options=IdentifyOptions),
 )
 async def identify(call: Reading, group: str) -> Response:
@@ -93,6 +94,7 @@ async def identify(call: Reading, group: str) -> Response:
             top=chosen.top,
             fpir=chosen.fpir,
             threshold=chosen.threshold,
+            liveness=call.liveness(chosen),
         )
         call.service.metrics.faces.inc(len(found))
         return found.to_dict()

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.images import Form
 from mien.service.openapi import errors, json_body, photo_body, query
@@ -83,7 +83,8 @@ async def delete_person(call: Writing, group: str, person: str) -> Response:
 @router.post(
     "/v1/groups/{group}/persons/{person}/verify",
     response_model=VerificationAnswer,
-    responses=errors(*PHOTO_ERRORS, "no_face", "not_found", "embedding_mismatch"),
+    response_model_exclude_unset=True,
+    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS, "no_face", "not_found", "embedding_mismatch"),
     openapi_extra=photo_body(options=VerifyOptions),
 )
 async def verify(call: Reading, group: str, person: str) -> Response:
@@ -99,6 +100,7 @@ async def verify(call: Reading, group: str, person: str) -> Response:
             form.images["image"][0].data,
             fmr=chosen.fmr,
             threshold=chosen.threshold,
+            liveness=call.liveness(chosen),
         )
         return found.to_dict()
 

@@ -15,12 +15,12 @@ from mien.service.schemas import (
     CompareOptions,
     ComparisonAnswer,
     DetectionAnswer,
-    NoOptions,
+    LivenessOptions,
     RepresentationAnswer,
     RepresentOptions,
 )
 
-__all__ = ["PHOTO_ERRORS", "router"]
+__all__ = ["LIVENESS_ERRORS", "PHOTO_ERRORS", "router"]
 
 router = APIRouter(tags=["photos"])
 
@@ -36,19 +36,23 @@ PHOTO_ERRORS = (
 )
 
 
+LIVENESS_ERRORS = ("spoof_suspected", "weights_missing")
+
+
 @router.post(
     "/v1/detect",
     response_model=DetectionAnswer,
-    responses=errors(*PHOTO_ERRORS),
-    openapi_extra=photo_body(),
+    response_model_exclude_unset=True,
+    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS),
+    openapi_extra=photo_body(options=LivenessOptions),
 )
 async def detect(call: Detecting) -> Response:
     """Find the faces of a photo, largest first."""
     query = call.query
 
     def work(form: Form) -> dict[str, Any]:
-        options(NoOptions, query, form.options)
-        found = call.engine.detect(form.images["image"][0].data)
+        chosen = options(LivenessOptions, query, form.options)
+        found = call.engine.detect(form.images["image"][0].data, liveness=call.liveness(chosen))
         call.service.metrics.faces.inc(len(found))
         return found.to_dict()
 
@@ -80,7 +84,8 @@ async def represent(call: Detecting) -> Response:
 @router.post(
     "/v1/compare",
     response_model=ComparisonAnswer,
-    responses=errors(*PHOTO_ERRORS, "no_face", "unknown_metric"),
+    response_model_exclude_unset=True,
+    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS, "no_face", "unknown_metric"),
     openapi_extra=photo_body(fields=("image_a", "image_b"), options=CompareOptions),
 )
 async def compare(call: Detecting) -> Response:
@@ -95,6 +100,7 @@ async def compare(call: Detecting) -> Response:
             fmr=chosen.fmr,
             threshold=chosen.threshold,
             metric=chosen.metric,
+            liveness=call.liveness(chosen),
         )
         return found.to_dict()
 

@@ -1,0 +1,46 @@
+"""Liveness of the faces of one photo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from mien.engine import LivenessCheck
+from mien.service.api.photos import PHOTO_ERRORS
+from mien.service.call import Detecting, options
+from mien.service.images import Form
+from mien.service.openapi import errors, photo_body
+from mien.service.schemas import LivenessAnswer, LivenessOnlyOptions
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["photos"])
+
+
+@router.post(
+    "/v1/liveness",
+    response_model=LivenessAnswer,
+    responses=errors(*PHOTO_ERRORS, "weights_missing"),
+    openapi_extra=photo_body(options=LivenessOnlyOptions),
+)
+async def liveness(call: Detecting) -> Response:
+    """Whether each face of a photo is a live one, or a photo or a screen that shows one.
+
+    Send whole photos, not faces cut out: what is around a face says most.
+    """
+    query = call.query
+
+    def work(form: Form) -> dict[str, Any]:
+        chosen = options(LivenessOnlyOptions, query, form.options)
+        own = call.settings.liveness_condition
+        check = LivenessCheck("observe", chosen.liveness_condition or own).at_least(call.settings)
+        found = call.engine.check_liveness(
+            form.images["image"][0].data, condition=check.condition, max_faces=chosen.max_faces
+        )
+        call.service.metrics.faces.inc(len(found))
+        size = {"width": found.detection.width, "height": found.detection.height}
+        return {**size, **found.to_dict()}
+
+    return call.answer(await call.with_photos(work))
