@@ -1,10 +1,16 @@
-"""The gallery alone: search, freshness, durable writes and rebuilding, with random templates."""
+"""The gallery alone, with random templates.
+
+Parts: ``search`` (Gallery.search, freshness, durable writes), ``scale`` (the index against FAISS
+Flat from 10^3 faces on), ``ready`` (start to first answer with a million faces), ``load`` (searches
+while faces come and go), ``find`` (beside DeepFace.find). ``--large`` adds 10^7 faces (12 GB).
+"""
 
 from __future__ import annotations
 
 import argparse
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,14 +19,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery_load import mixed
+from gallery_peer import peer
+from gallery_ready import ready, use_a_key
+from gallery_scale import scale
 from mien import Gallery
 from mien.gallery.index import Entries, ExactIndex
 from mien.testing.galleries import random_contract, unit_vectors
 from mien.types import Embeddings
 from report import Row, publish
 
+PARTS = ("search", "scale", "ready", "load", "find")
 SIZES = (1_000, 10_000, 100_000)
-FACES_PER_PERSON = 10
+SCALE = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+MILLION = 1_000_000
 TOP = 10
 SETTLE_S = 0.05  # threads of BLAS spin on after a product; they must not count for the next task
 Task = Callable[[], object]
@@ -52,14 +64,15 @@ def searches(gallery: Gallery, size: int, dim: int, rounds: int) -> list[Row]:
     contract, group = random_contract(dim), f"group-{size}-{dim}"
     vectors = unit_vectors(size, dim)
     gallery.create_group(group, contract=contract)
-    for start in range(0, size, FACES_PER_PERSON):
-        own = vectors[start : start + FACES_PER_PERSON]
+    crowd = max(10, size // 1_000)  # faces of a person
+    for start in range(0, size, crowd):
+        own = vectors[start : start + crowd]
         face = Embeddings(own, np.full(len(own), 10, np.float32))
         gallery.add_faces(group, f"p{start}", face, contract=contract, create_person=True)
     kernels = {"blas": ExactIndex(kernel="blas"), "faiss": ExactIndex(kernel="faiss")}
     ids = np.arange(size, dtype=np.int64)
     for index in kernels.values():
-        index.rebuild(1, [Entries(ids, ids // FACES_PER_PERSON, vectors)])
+        index.rebuild(1, [Entries(ids, ids // crowd, vectors)])
     probe, probes = unit_vectors(1, dim, seed=1), unit_vectors(16, dim, seed=2)
     tasks: dict[str, Task] = {
         "gallery": lambda: gallery.search(group, probe, k=TOP, contract=contract),
@@ -115,11 +128,8 @@ def writes(gallery: Gallery, folder: Path, rounds: int) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+def small(rounds: int) -> list[Row]:
+    """The gallery as it is used every day."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'gallery.db'}"
@@ -130,6 +140,32 @@ def main() -> None:
             rows += writes(gallery, Path(folder), max(rounds, 100))
         for size in SIZES[1:]:
             rows += opening(url, size, 128)
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this; repeatable")
+    parser.add_argument("--large", action="store_true", help="10,000,000 faces too")
+    parser.add_argument("--deepface", metavar="PYTHON", help="of an environment that is there")
+    args = parser.parse_args()
+    use_a_key()
+    rows: list[Row] = []
+    for part in args.part or PARTS:
+        print(f"{part} …", file=sys.stderr, flush=True)
+        if part == "search":
+            rows += small(args.rounds)
+        elif part == "scale":
+            large = (10_000_000,) if args.large else ()
+            rows += scale({128: (*SCALE, *large), 512: SCALE}, rounds=args.rounds)
+        elif part == "ready":
+            rows += ready(MILLION, 128, rounds=5)
+        elif part == "load":
+            rows += mixed(MILLION, 128, seconds=10, rounds=3, faces_per_s=200)
+        else:
+            rows += peer(10_000, args.rounds, args.deepface)
     publish("gallery", rows)
 
 

@@ -93,6 +93,24 @@ def test_a_person_is_renamed(staff, contract):
     assert len(staff.changes("staff")) == 1
 
 
+def test_name_and_user_data_change_together_or_not_at_all(staff):
+    with pytest.raises(AlreadyExists):
+        staff.set_person("staff", "Ann", name="Bob", user_data="x")
+    staff.set_person("staff", "Bob", external_id="1")
+    with pytest.raises(AlreadyExists):
+        staff.set_person("staff", "Ann", name="Eva", external_id="1")
+    assert (staff.person("staff", "Ann").user_data, len(staff.changes("staff"))) == (None, 1)
+    changed = staff.set_person("staff", "Ann", name="Eva", external_id="2", user_data="x")
+    assert (changed.name, changed.external_id, changed.user_data) == ("Eva", "2", "x")
+    staff.undo("staff")
+    assert staff.person("staff", "Ann").external_id is None
+    group = staff.set_group("staff", name="crew", user_data="y")
+    assert (group.name, group.user_data) == ("crew", "y")
+    assert next(entry.kind for entry in staff.changes("crew")) == "group.set"
+    assert staff.undo("crew").group == "staff"
+    assert staff.group("staff").user_data is None
+
+
 def test_a_decomposed_name_is_the_same_name(staff):
     staff.rename_person("staff", "Ann", "A\u0308da")
     assert staff.person("staff", "Äda").name == "Äda"

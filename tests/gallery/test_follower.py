@@ -414,3 +414,15 @@ def test_two_processes_do_not_write_one_snapshot_at_once(home):
         with FileLock(f"{home.file}.saving"):
             gallery._searcher.close()
         assert not home.file.exists()
+
+
+def test_snapshots_lie_beside_the_file_or_in_the_data_folder(url, kind, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIEN_DATA_DIR", str(tmp_path / "data"))
+    with Gallery.open(url) as gallery:
+        folder = gallery._searcher._follower._snapshots._folder
+    if kind == "sqlite":
+        assert folder == tmp_path / f"{url.rpartition('/')[2]}-index"
+    else:
+        assert folder.parent == tmp_path / "data" / "index"
+        assert url.rpartition("/")[2] not in folder.name
+    assert not folder.exists()  # before there is something to keep

@@ -75,6 +75,7 @@ class Machine(RuleBasedStateMachine):
         self.number = 0
         for group, name in (("a", "Ann"), ("a", "Bob"), ("b", "Ann"), ("c", "Cem")):
             self.add_faces(group, name, 2, "-")
+        self.add_member("b", "a", 1)  # Bob is in two groups of one contract
 
     def teardown(self):
         self.gallery.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mien.gallery import checks
@@ -10,6 +11,7 @@ from mien.gallery.records import faces, groups, persons, steps
 from mien.gallery.records.faces import FaceFacts
 from mien.gallery.records.groups import GroupFacts
 from mien.gallery.records.persons import PersonFacts
+from mien.gallery.records.undo import Step
 from mien.gallery.regrouping import Regrouping
 
 __all__ = ["KEEP", "Curation", "Keep"]
@@ -33,39 +35,27 @@ class Curation(Regrouping):
     """
 
     def rename_group(self, group: str, name: str) -> Group:
-        """Give a group another name.
-
-        Raises:
-            NotFound: no such group.
-            AlreadyExists: the name is taken.
-            InvalidArgument: not a group's name.
-        """
-        name = checks.group_name(name)
-        with self._database.writing(self._application.seq) as connection:
-            row = self._group(connection, group)
-            if name != row.group.name:
-                groups.rename(connection, self._application.seq, row, name)
-                self._remember(
-                    connection, row, "group.rename", [steps.rename_group(row.group.name)], []
-                )
-                self._log(connection, "group.rename", name, before=row.group.name)
-            return self._group(connection, name).group
+        """Give a group another name; raises as :meth:`set_group`."""
+        return self.set_group(group, name=name)
 
     def set_group(
         self,
         group: str,
         *,
+        name: str | Keep = KEEP,
         settings: GroupSettings | Keep = KEEP,
         user_data: str | Keep | None = KEEP,
     ) -> Group:
-        """Change a group's limits and policies, and what the caller keeps with it.
+        """Change a group's name, its limits and policies, and what the caller keeps with it.
 
         What is in the group already stays, even where a new limit or policy would refuse it.
 
         Raises:
             NotFound: no such group.
-            InvalidArgument: user data that cannot be kept.
+            AlreadyExists: the name is taken.
+            InvalidArgument: not a group's name, or user data that cannot be kept.
         """
+        wanted = name if isinstance(name, Keep) else checks.group_name(name)
         data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
@@ -74,61 +64,62 @@ class Curation(Regrouping):
                 old.settings if isinstance(settings, Keep) else settings,
                 old.user_data if isinstance(data, Keep) else data,
             )
+            back = []
+            if not isinstance(wanted, Keep) and wanted != row.group.name:
+                groups.rename(connection, self._application.seq, row, wanted)
+                back.append(steps.rename_group(row.group.name))
+                self._log(connection, "group.rename", wanted, before=row.group.name)
             if new != old:
                 groups.update(connection, row, new)
-                self._remember(connection, row, "group.set", [steps.set_group(old)], [])
+                back.append(steps.set_group(old))
                 self._log(connection, "group.set", group, settings=new.settings.stored())
-            return self._group(connection, group).group
+            self._remember(connection, row, _kind("group", back), back, [])
+            return self._group(connection, group if isinstance(wanted, Keep) else wanted).group
 
     def rename_person(self, group: str, person: str, name: str) -> Person:
-        """Give a person another name in a group. An anonymous one is anonymous no more.
-
-        Raises:
-            NotFound: no such group or person.
-            AlreadyExists: the name is taken in this group.
-            InvalidArgument: not 1 to 255 printable characters.
-        """
-        name = checks.person_name(name)
-        with self._database.writing(self._application.seq) as connection:
-            row = self._group(connection, group)
-            found = self._person(connection, row, person)
-            if name != found.person.name:
-                persons.rename(connection, row, found, name)
-                back = [steps.rename_person(found.person.id, found.person.name)]
-                self._remember(connection, row, "person.rename", back, [found.person.id])
-                self._log(connection, "person.rename", found.person.id, group=group)
-            return persons.find_by_seq(connection, row, found.seq).person
+        """Give a person another name in a group; raises as :meth:`set_person`."""
+        return self.set_person(group, person, name=name)
 
     def set_person(
         self,
         group: str,
         person: str,
         *,
+        name: str | Keep = KEEP,
         user_data: str | Keep | None = KEEP,
         external_id: str | Keep | None = KEEP,
     ) -> Person:
-        """Change what the caller keeps with a person, in every group.
+        """Change a person's name in a group, and what the caller keeps with the person anywhere.
+
+        An anonymous person who gets a name is anonymous no more.
 
         Raises:
             NotFound: no such group or person.
-            AlreadyExists: the external id is another person's.
-            InvalidArgument: an external id or user data that cannot be kept.
+            AlreadyExists: the name is taken in this group, or the external id is another person's.
+            InvalidArgument: not 1 to 255 printable characters, or user data that cannot be kept.
         """
+        wanted = name if isinstance(name, Keep) else checks.person_name(name)
         data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
         number = external_id if isinstance(external_id, Keep) else checks.external_id(external_id)
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             found = self._person(connection, row, person)
+            person_id = found.person.id
             old = PersonFacts(found.person.user_data, found.person.external_id)
             new = PersonFacts(
                 old.user_data if isinstance(data, Keep) else data,
                 old.external_id if isinstance(number, Keep) else number,
             )
+            back = []
+            if not isinstance(wanted, Keep) and wanted != found.person.name:
+                persons.rename(connection, row, found, wanted)
+                back.append(steps.rename_person(person_id, found.person.name))
+                self._log(connection, "person.rename", person_id, group=group)
             if new != old:
                 persons.update(connection, self._application.seq, found.seq, new)
-                back = [steps.set_person(found.person.id, old)]
-                self._remember(connection, row, "person.set", back, [found.person.id])
-                self._log(connection, "person.set", found.person.id, group=group)
+                back.append(steps.set_person(person_id, old))
+                self._log(connection, "person.set", person_id, group=group)
+            self._remember(connection, row, _kind("person", back), back, [person_id])
             return persons.find_by_seq(connection, row, found.seq).person
 
     def set_face(
@@ -163,3 +154,9 @@ class Curation(Regrouping):
                 self._remember(connection, row, "face.set", back, [found.face.person_id])
                 self._log(connection, "face.set", face_id, group=group)
             return faces.find(connection, row, face_id).face
+
+
+def _kind(what: str, back: Sequence[Step]) -> str:
+    """A renaming, or a change of more than the name."""
+    renamed = [step["do"] for step in back] == [f"rename_{what}"]
+    return f"{what}.rename" if renamed else f"{what}.set"

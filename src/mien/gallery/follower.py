@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
+from mien import config
 from mien.errors import GalleryUnavailable, MienError, NotFound
 from mien.gallery.index import ExactIndex, VectorIndex
 from mien.gallery.index.snapshot import Facts
@@ -20,6 +21,7 @@ from mien.gallery.index.snapshots import Snapshots
 from mien.gallery.records import changes, groups, lineage, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
+from mien.gallery.records.secrets import index_name
 
 __all__ = ["Follower", "SnapshotPolicy"]
 
@@ -62,7 +64,7 @@ class Follower:
         database: of the records.
         index: what is kept level.
         snapshots: where what the index holds is kept between starts, if it is an ``ExactIndex``;
-            None: beside the database's file (``gallery.db-index``).
+            None: beside the database's file (``gallery.db-index``), or in the data folder.
         policy: when they are written.
     """
 
@@ -77,7 +79,7 @@ class Follower:
         self._database = database
         self._index = index
         self._memory = index if isinstance(index, ExactIndex) else None
-        self._snapshots = (snapshots or _beside(database)) if self._memory is not None else None
+        self._snapshots = (snapshots or _place(database)) if self._memory is not None else None
         self._policy = policy or SnapshotPolicy()
         self._versions: dict[int, int] = {}
         self._saved: defaultdict[int, _Saved] = defaultdict(_Saved)
@@ -289,9 +291,11 @@ class Follower:
         self._saved[seq] = _Saved(None, time.monotonic())
 
 
-def _beside(database: Database) -> Snapshots | None:
-    file = database.file
-    return None if file is None else Snapshots(file.with_name(f"{file.name}-index"))
+def _place(database: Database) -> Snapshots:
+    """Beside the database's file; that of a server has a place in this machine's data folder."""
+    if database.file is not None:
+        return Snapshots(database.file.with_name(f"{database.file.name}-index"))
+    return Snapshots(config.load().data_dir / "index" / index_name(database))
 
 
 def _touched(connection: sa.Connection, row: GroupRow, *, after: int) -> list[int]:

@@ -70,7 +70,7 @@ class Undoing(Roster):
             self._log(connection, "group.undo", last.entry.id, kind=last.entry.kind)
         self._searcher.wipe(touched)
         entry = last.entry
-        name = group if entry.kind != "group.rename" else self._name_of(row)
+        name = self._name_of(row) if entry.kind.startswith("group.") else group
         return UndoEntry(entry.id, name, entry.kind, entry.at, now, entry.persons)
 
     def _name_of(self, row: GroupRow) -> str:
@@ -86,6 +86,8 @@ class Undoing(Roster):
         back: Sequence[Step],
         person_ids: Iterable[str],
     ) -> None:
+        if not back:
+            return  # nothing happened
         undo.remember(
             connection,
             self._application.seq,

@@ -59,6 +59,17 @@ def test_a_block_is_replaced_in_place(path):
     assert after[at : at + 12] != before[at : at + 12]  # no nonce is used twice
 
 
+def test_a_file_is_opened_again_but_not_another_in_its_place(path):
+    with BlockFile.open(path, key=KEY, context=CONTEXT) as file:
+        with file.again() as other:
+            assert other.read(5) == PAYLOADS[5]
+            assert file.read(0) == PAYLOADS[0]
+            assert other.read(6) == PAYLOADS[6]
+        BlockFile.write(path, PAYLOADS, count=7, block_bytes=100, key=KEY, context=CONTEXT)
+        with pytest.raises(GalleryUnavailable, match="replaced"):
+            file.again()
+
+
 @pytest.mark.parametrize(("key", "context"), [(bytes(32), CONTEXT), (KEY, b"other")])
 def test_another_key_or_context_does_not_open_it(path, key, context):
     with pytest.raises(KeyMismatch, match="'file'"):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ __all__ = ["Facts", "erase", "facts_of", "read", "write"]
 _FORMAT = 1
 _BLOCK = 256 * 1024  # bytes, if at least _STEP rows go into it
 _STEP = 32  # rows of a block are a multiple of this: product codes are packed by so many
+_READERS = 4  # threads that read segments
 _LENGTH = struct.Struct("<I")
 
 
@@ -176,12 +178,17 @@ def read(path: Path, *, key: bytes, context: bytes) -> tuple[Facts, View]:
     with BlockFile.open(path, key=key, context=context) as file:
         facts, plan, codebook = _opened(file)
         ids = _ids(file, plan)
-        segments, start = [], 0
-        for number, part in enumerate(plan.segments):
-            own = ids[start : start + part.rows]
-            segments.append(_segment(file, plan, number, own, codebook))
-            start += part.rows
-        return facts, View(tuple(segments), _tail(file, plan, ids[start:]))
+        ends = np.cumsum([0, *(part.rows for part in plan.segments)]).tolist()
+
+        def segment(number: int) -> Segment:
+            own = ids[ends[number] : ends[number + 1]]
+            with file.again() as mine:
+                return _segment(mine, plan, number, own, codebook)
+
+        # New memory is the slow part, and every thread gets its own.
+        with ThreadPoolExecutor(_READERS, "mien-snapshot") as pool:
+            segments = tuple(pool.map(segment, range(len(plan.segments))))
+        return facts, View(segments, _tail(file, plan, ids[ends[-1] :]))
 
 
 def erase(path: Path, ids: NDArray[np.int64], *, upto: int, key: bytes, context: bytes) -> int:

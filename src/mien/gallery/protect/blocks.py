@@ -59,12 +59,14 @@ class BlockFile:
     """
 
     def __init__(
-        self, file: BinaryIO, name: str, header: bytes, *, key: bytes, context: bytes
+        self, file: BinaryIO, path: Path, header: bytes, *, key: bytes, context: bytes
     ) -> None:
         _, file_id, self.block_bytes, self.count = _HEADER.unpack(header)
         self._file = file
-        self._name = name
+        self._path = path
+        self._name = path.name
         self._header = header
+        self._key = key, context
         derive = HKDF(SHA256(), length=32, salt=file_id, info=b"mien block file\0" + context)
         self._cipher = AESGCM(derive.derive(key))
 
@@ -99,7 +101,7 @@ class BlockFile:
         try:
             descriptor = os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600)
             with open(descriptor, "w+b", buffering=0) as raw:  # noqa: PTH123 - a descriptor
-                made = cls(raw, path.name, header, key=key, context=context)
+                made = cls(raw, path, header, key=key, context=context)
                 _write_all(raw, header)
                 written = 0
                 for number, payload in enumerate(blocks):
@@ -132,7 +134,7 @@ class BlockFile:
             header = raw.read(_HEADER.size)
             if len(header) < _HEADER.size or header[: len(_MAGIC)] != _MAGIC:
                 raise GalleryUnavailable(f"{path.name!r} is not an encrypted file of Mien.")
-            opened = cls(raw, path.name, header, key=key, context=context)
+            opened = cls(raw, path, header, key=key, context=context)
             whole = _HEADER.size + opened.count * opened._stride
             if os.fstat(raw.fileno()).st_size != whole:
                 raise GalleryUnavailable(f"{path.name!r} is not complete.")
@@ -142,6 +144,19 @@ class BlockFile:
         except BaseException:
             raw.close()
             raise
+        return opened
+
+    def again(self) -> Self:
+        """The same file opened once more, such as for another thread.
+
+        Raises:
+            GalleryUnavailable: another file has taken its place.
+        """
+        key, context = self._key
+        opened = self.open(self._path, key=key, context=context)
+        if opened._header != self._header:
+            opened.close()
+            raise GalleryUnavailable(f"{self._name!r} was replaced while it was being read.")
         return opened
 
     def read(self, number: int) -> bytes:
