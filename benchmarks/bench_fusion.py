@@ -24,10 +24,10 @@ LISTS = {"LFW": "lfw/pairs_folds_1_2.csv", "MFR2": "mfr2/pairs.csv"}
 def figures(report: PairsReport) -> dict[str, tuple[float, str]]:
     """Name -> value and unit."""
     return {
-        "accuracy": (report.accuracy.mean, ""),
-        "AUC": (report.auc, ""),
-        "TAR at FMR 1e-2": (report.tar["1e-2"], ""),
-        "TAR at FMR 1e-3": (report.tar["1e-3"], ""),
+        "accuracy": (100 * report.accuracy.mean, "%"),
+        "AUC": (100 * report.auc, "%"),
+        "TAR at FMR 1e-2": (100 * report.tar["1e-2"], "%"),
+        "TAR at FMR 1e-3": (100 * report.tar["1e-3"], "%"),
         "a photo, from reading on": (report.ms_per_image_cpu, "CPU ms"),
     }
 
