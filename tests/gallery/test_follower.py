@@ -407,6 +407,19 @@ def test_a_small_group_and_an_unchanged_one_are_not_written(home):
     assert not home.file.exists()
 
 
+def test_what_a_killed_writer_left_is_deleted_with_the_next_deletion(home):
+    unfinished = [home.folder / f"{home.file.name}{end}" for end in (".next", ".next.new")]
+    for path in unfinished:
+        path.write_bytes(home.file.read_bytes())
+    with home.open() as gallery:
+        with FileLock(f"{home.file}.saving"):  # a writer that lives is left alone
+            gallery.delete_person("people", "person-00003")
+        assert all(path.exists() for path in unfinished)
+        gallery.delete_person("people", "person-00004")
+        assert not any(path.exists() for path in unfinished)
+        assert home.file.exists()
+
+
 def test_two_processes_do_not_write_one_snapshot_at_once(home):
     home.file.unlink()
     with home.open() as gallery:

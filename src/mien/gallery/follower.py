@@ -259,7 +259,10 @@ class Follower:
 
     def _erase(self, seq: int) -> None:
         """Overwrite in a group's snapshot what has changed since it was written, or delete it."""
-        if self._snapshots is None or not self._snapshots.exists(seq):
+        if self._snapshots is None:
+            return
+        self._snapshots.sweep(seq)
+        if not self._snapshots.exists(seq):
             return
         saved, now = self._saved[seq], time.monotonic()
         if now - saved.patched_at < self._policy.patch_s:

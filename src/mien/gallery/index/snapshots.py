@@ -24,6 +24,7 @@ __all__ = ["Snapshots"]
 _log = logging.getLogger(__name__)
 
 _END = ".index"
+_UNFINISHED = (".next", ".next.new")
 _WAIT_S = 30.0
 
 
@@ -149,20 +150,43 @@ class Snapshots:
             _log.warning("The index's snapshot of group %d is deleted: %s", group, error)
             self.drop(group)
 
+    def sweep(self, group: int) -> None:
+        """Delete what a writer left behind that was killed; one that is writing is left alone.
+
+        Raises:
+            GalleryUnavailable: it cannot be deleted.
+        """
+        left = [self._path(group, end) for end in _UNFINISHED]
+        if not any(path.exists() for path in left):
+            return
+        try:
+            with FileLock(self._path(group, ".saving"), timeout=0):
+                self._unlink(left)
+        except Timeout:
+            return
+        except OSError as error:
+            raise self._left(error) from None
+
     def drop(self, group: int) -> None:
         """Delete a group's snapshot, if there is one.
 
         Raises:
             GalleryUnavailable: it cannot be deleted.
         """
+        self._unlink([self._path(group, end) for end in ("", *_UNFINISHED)])
+
+    def _unlink(self, paths: list[Path]) -> None:
         try:
-            for end in ("", ".next", ".next.new"):
-                self._path(group, end).unlink(missing_ok=True)
+            for path in paths:
+                path.unlink(missing_ok=True)
         except OSError as error:
-            raise GalleryUnavailable(
-                f"The index's snapshot of a group cannot be deleted ({error.strerror}): it still "
-                f"holds what was deleted from the group. Delete the folder {self._folder.name!r}."
-            ) from None
+            raise self._left(error) from None
+
+    def _left(self, error: OSError) -> GalleryUnavailable:
+        return GalleryUnavailable(
+            f"The index's snapshot of a group cannot be deleted ({error.strerror}): it still "
+            f"holds what was deleted from the group. Delete the folder {self._folder.name!r}."
+        )
 
     def _path(self, group: int, end: str = "") -> Path:
         return self._folder / f"{group}{_END}{end}"
