@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mien.service.api import faces, groups, jobs, persons, photos, status
+from mien.service.api import curation, faces, groups, jobs, persons, photos, status
 
 __all__ = ["routers"]
 
 
 def routers() -> list[APIRouter]:
     """All routers of ``/v1``, in the order of the documentation."""
-    return [photos.router, groups.router, persons.router, faces.router, jobs.router, status.router]
+    return [
+        photos.router,
+        groups.router,
+        persons.router,
+        faces.router,
+        curation.router,
+        jobs.router,
+        status.router,
+    ]
