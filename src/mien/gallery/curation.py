@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mien.gallery import checks
@@ -43,17 +43,24 @@ class Curation(Regrouping):
         group: str,
         *,
         name: str | Keep = KEEP,
-        settings: GroupSettings | Keep = KEEP,
+        settings: GroupSettings | Mapping[str, object] | Keep = KEEP,
         user_data: str | Keep | None = KEEP,
     ) -> Group:
         """Change a group's name, its limits and policies, and what the caller keeps with it.
 
         What is in the group already stays, even where a new limit or policy would refuse it.
 
+        Args:
+            group: its name.
+            name: another name.
+            settings: all limits and policies; or some by name, and the others stay as they are.
+            user_data: what the caller wants to keep with it.
+
         Raises:
             NotFound: no such group.
             AlreadyExists: the name is taken.
-            InvalidArgument: not a group's name, or user data that cannot be kept.
+            InvalidArgument: not a group's name, a setting that cannot be, or user data that cannot
+                be kept.
         """
         wanted = name if isinstance(name, Keep) else checks.group_name(name)
         data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
@@ -61,7 +68,7 @@ class Curation(Regrouping):
             row = self._group(connection, group)
             old = GroupFacts(row.group.settings, row.group.user_data)
             new = GroupFacts(
-                old.settings if isinstance(settings, Keep) else settings,
+                _changed(old.settings, settings),
                 old.user_data if isinstance(data, Keep) else data,
             )
             back = []
@@ -154,6 +161,14 @@ class Curation(Regrouping):
                 self._remember(connection, row, "face.set", back, [found.face.person_id])
                 self._log(connection, "face.set", face_id, group=group)
             return faces.find(connection, row, face_id).face
+
+
+def _changed(old: GroupSettings, new: GroupSettings | Mapping[str, object] | Keep) -> GroupSettings:
+    if isinstance(new, Keep):
+        return old
+    if isinstance(new, GroupSettings):
+        return new
+    return GroupSettings.from_dict({**old.to_dict(), **new})
 
 
 def _kind(what: str, back: Sequence[Step]) -> str:

@@ -152,7 +152,7 @@ class Group(Result):
         name: unique in the application.
         contract: the only embeddings that the group takes.
         scoring: how a person's similarity comes from the faces.
-        persons, faces: how many it holds.
+        persons, faces: how many it holds, the anonymous persons too.
         created_at: UTC.
         settings: its limits and policies.
         user_data: what the caller wants to keep with it, or None.
@@ -168,7 +168,7 @@ class Group(Result):
     user_data: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"name", "contract", "scoring", "persons", "faces", "created_at"}``."""
+        """All attributes; the time as ISO 8601."""
         return {
             "name": self.name,
             "contract": str(self.contract),
@@ -176,6 +176,8 @@ class Group(Result):
             "persons": self.persons,
             "faces": self.faces,
             "created_at": self.created_at.isoformat(),
+            "settings": self.settings.to_dict(),
+            "user_data": self.user_data,
         }
 
 
@@ -204,12 +206,16 @@ class Person(Result):
     last_seen_at: datetime | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"id", "name", "faces", "created_at"}``."""
+        """All attributes; times as ISO 8601 or None."""
         return {
             "id": self.id,
             "name": self.name,
             "faces": self.faces,
             "created_at": self.created_at.isoformat(),
+            "anonymous": self.anonymous,
+            "user_data": self.user_data,
+            "external_id": self.external_id,
+            "last_seen_at": _iso(self.last_seen_at),
         }
 
 
@@ -243,7 +249,7 @@ class StoredFace(Result):
     quality: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"id", "person", "person_id", "norm", "source_sha256", "box", "created_at"}``."""
+        """All attributes but the contract; the time as ISO 8601, the box as a list."""
         return {
             "id": self.id,
             "person": self.person,
@@ -252,6 +258,9 @@ class StoredFace(Result):
             "source_sha256": self.source_sha256,
             "box": None if self.box is None else self.box.to_list(),
             "created_at": self.created_at.isoformat(),
+            "external_image_id": self.external_image_id,
+            "user_data": self.user_data,
+            "quality": self.quality,
         }
 
 

@@ -16,8 +16,10 @@ __all__ = [
     "DetectionAnswer",
     "EnrolmentAnswer",
     "ErrorAnswer",
+    "ExternalId",
     "FaceAnswer",
     "FacePage",
+    "FacePageOptions",
     "GroupAnswer",
     "GroupPage",
     "IdentificationAnswer",
@@ -32,12 +34,18 @@ __all__ = [
     "NewGroup",
     "NewPerson",
     "NoOptions",
+    "Options",
+    "Page",
     "PageOptions",
     "PersonAnswer",
     "PersonPage",
+    "PersonPageOptions",
     "RepresentOptions",
     "RepresentationAnswer",
+    "SettingsOptions",
+    "Shape",
     "StatusAnswer",
+    "UserData",
     "VerificationAnswer",
     "VerifyOptions",
 ]
@@ -164,6 +172,29 @@ class ItemOptions(Options):
     limit: int = Field(default=100, ge=1, le=500, description="At most this many entries.")
 
 
+class SettingsOptions(Options):
+    """Limits and policies of a group; what is not given stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    max_persons: int | None = Field(default=None, ge=0, le=2**53)
+    max_faces: int | None = Field(default=None, ge=0, le=2**53)
+    images: Literal["none", "crops", "photos"] = Field(default="none")
+    consent: Literal["off", "required"] = Field(default="off")
+    retain_age_s: int | None = Field(default=None, ge=1, le=2**53)
+    retain_idle_s: int | None = Field(default=None, ge=1, le=2**53)
+    duplicates: Literal["allow", "warn", "refuse"] = Field(default="allow")
+    min_quality: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+
+
+UserData = Annotated[
+    str | None, Field(description="What you want to keep with it; 16,384 bytes in UTF-8.")
+]
+ExternalId = Annotated[
+    str | None, Field(description="Your own number for it; 1 to 255 printable characters.")
+]
+
+
 class NewGroup(Options):
     """A group to create."""
 
@@ -171,12 +202,31 @@ class NewGroup(Options):
     scoring: Literal["max", "mean"] = Field(
         default="max", description="Score a person by the best face, or by the mean template."
     )
+    settings: SettingsOptions = SettingsOptions()
+    user_data: UserData = None
 
 
 class NewPerson(Options):
     """A person to create."""
 
     name: str = Field(min_length=1, max_length=1020)
+    user_data: UserData = None
+    external_id: ExternalId = None
+
+
+class PersonPageOptions(PageOptions):
+    """Which part of a group's persons."""
+
+    anonymous: bool = Field(
+        default=False, description="Those who were registered without a name, not the others."
+    )
+    external_id: str | None = Field(default=None, description="Only the person who has it.")
+
+
+class FacePageOptions(PageOptions):
+    """Which part of a person's faces."""
+
+    external_image_id: str | None = Field(default=None, description="Only those of that photo.")
 
 
 class Shape(BaseModel):
@@ -500,6 +550,19 @@ class EnrolmentAnswer(Answered):
     )
 
 
+class SettingsShape(Shape):
+    """A group's limits and policies."""
+
+    max_persons: int | None
+    max_faces: int | None
+    images: Literal["none", "crops", "photos"]
+    consent: Literal["off", "required"]
+    retain_age_s: int | None
+    retain_idle_s: int | None
+    duplicates: Literal["allow", "warn", "refuse"]
+    min_quality: float | None
+
+
 class GroupShape(Shape):
     """A group."""
 
@@ -507,8 +570,10 @@ class GroupShape(Shape):
     contract: str
     scoring: Literal["max", "mean"]
     created_at: str
-    persons: int
+    persons: int = Field(description="The anonymous ones too.")
     faces: int
+    settings: SettingsShape
+    user_data: str | None
 
 
 class PersonShape(Shape):
@@ -518,6 +583,10 @@ class PersonShape(Shape):
     name: str
     created_at: str
     faces: int
+    anonymous: bool = Field(description="Registered without a name; called by the id.")
+    user_data: str | None
+    external_id: str | None
+    last_seen_at: str | None
 
 
 class FaceShape(Shape):
@@ -530,6 +599,9 @@ class FaceShape(Shape):
     norm: float | None
     source_sha256: str | None = Field(description="Hash of the photo that it came from.")
     created_at: str
+    external_image_id: str | None
+    user_data: str | None
+    quality: float | None
 
 
 class GroupAnswer(GroupShape, Answered):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from mien.service.api import analyze, faces, groups, jobs, liveness, persons, photos, status
+from mien.service.api import (
+    analyze,
+    curation,
+    faces,
+    groups,
+    jobs,
+    liveness,
+    persons,
+    photos,
+    status,
+)
 
 __all__ = ["routers"]
 
@@ -18,6 +28,7 @@ def routers() -> list[APIRouter]:
         groups.router,
         persons.router,
         faces.router,
+        curation.router,
         jobs.router,
         status.router,
     ]

@@ -14,7 +14,13 @@ from mien.service.call import Reading, Writing, options, page_of
 from mien.service.errors import error_of
 from mien.service.images import Form
 from mien.service.openapi import errors, photo_body, query
-from mien.service.schemas import EnrolmentAnswer, FaceAnswer, FacePage, LivenessOptions, PageOptions
+from mien.service.schemas import (
+    EnrolmentAnswer,
+    FaceAnswer,
+    FacePage,
+    FacePageOptions,
+    LivenessOptions,
+)
 
 __all__ = ["router"]
 
@@ -71,14 +77,20 @@ async def enroll(call: Writing, group: str, person: str) -> Response:
     "/v1/groups/{group}/persons/{person}/faces",
     response_model=FacePage,
     responses=errors("not_found"),
-    openapi_extra=query(PageOptions),
+    openapi_extra=query(FacePageOptions),
 )
 async def list_faces(call: Reading, group: str, person: str) -> Response:
     """The stored faces of a person."""
-    page = options(PageOptions, call.query)
+    page = options(FacePageOptions, call.query)
 
     def work() -> dict[str, Any]:
-        found = call.gallery.faces(group, person, after=page.after, limit=page.limit + 1)
+        found = call.gallery.faces(
+            group,
+            person,
+            after=page.after,
+            limit=page.limit + 1,
+            external_image_id=page.external_image_id,
+        )
         return page_of("faces", found, page.limit, cursor=lambda one: one.id)
 
     return call.answer(await call.with_records(work))

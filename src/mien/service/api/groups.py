@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from mien.gallery import GroupSettings
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.images import Form
@@ -38,7 +39,13 @@ async def create_group(call: Writing) -> Response:
     def work(body: dict[str, Any]) -> dict[str, Any]:
         new = options(NewGroup, call.query, body)
         contract = call.engine.embedder.contract
-        group = call.gallery.create_group(new.name, contract=contract, scoring=new.scoring)
+        group = call.gallery.create_group(
+            new.name,
+            contract=contract,
+            scoring=new.scoring,
+            settings=GroupSettings(**new.settings.model_dump()),
+            user_data=new.user_data,
+        )
         return group.to_dict()
 
     return call.answer(await call.with_json(work), status=201)

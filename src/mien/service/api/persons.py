@@ -7,15 +7,17 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from mien.errors import NotFound
+from mien.gallery import Person
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
-from mien.service.call import Reading, Writing, options, page_of
+from mien.service.call import Call, Reading, Writing, options, page_of
 from mien.service.images import Form
 from mien.service.openapi import errors, json_body, photo_body, query
 from mien.service.schemas import (
     NewPerson,
-    PageOptions,
     PersonAnswer,
     PersonPage,
+    PersonPageOptions,
     VerificationAnswer,
     VerifyOptions,
 )
@@ -37,7 +39,10 @@ async def create_person(call: Writing, group: str) -> Response:
 
     def work(body: dict[str, Any]) -> dict[str, Any]:
         new = options(NewPerson, call.query, body)
-        return call.gallery.add_person(group, new.name).to_dict()
+        made = call.gallery.add_person(
+            group, new.name, user_data=new.user_data, external_id=new.external_id
+        )
+        return made.to_dict()
 
     return call.answer(await call.with_json(work), status=201)
 
@@ -46,14 +51,19 @@ async def create_person(call: Writing, group: str) -> Response:
     "/v1/groups/{group}/persons",
     response_model=PersonPage,
     responses=errors("not_found"),
-    openapi_extra=query(PageOptions),
+    openapi_extra=query(PersonPageOptions),
 )
 async def list_persons(call: Reading, group: str) -> Response:
     """The persons of a group, by name."""
-    page = options(PageOptions, call.query)
+    page = options(PersonPageOptions, call.query)
 
     def work() -> dict[str, Any]:
-        found = call.gallery.persons(group, after=page.after, limit=page.limit + 1)
+        if page.external_id is not None:
+            found = _with_external_id(call, group, page.external_id)
+        else:
+            found = call.gallery.persons(
+                group, after=page.after, limit=page.limit + 1, anonymous=page.anonymous
+            )
         return page_of("persons", found, page.limit, cursor=lambda one: one.name)
 
     return call.answer(await call.with_records(work))
@@ -105,3 +115,11 @@ async def verify(call: Reading, group: str, person: str) -> Response:
         return found.to_dict()
 
     return call.answer(await call.with_photos(work))
+
+
+def _with_external_id(call: Call, group: str, external_id: str) -> list[Person]:
+    call.gallery.group(group)  # a group that is not there is not an empty one
+    try:
+        return [call.gallery.person_by_external_id(group, external_id)]
+    except NotFound:
+        return []
