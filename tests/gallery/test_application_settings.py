@@ -48,7 +48,7 @@ def test_an_application_that_is_not_there(gallery):
 def test_a_gallery_of_the_first_schema_is_brought_up_to_date(tmp_path):
     url = f"sqlite:///{tmp_path / 'old.db'}"
     database = Database(url, create=True)
-    database.set_journal()
+    database.prepare()
     with database.writing() as connection:
         old = Config(attributes={"connection": connection})
         old.set_main_option("script_location", "mien.gallery.records:migrations")

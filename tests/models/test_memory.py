@@ -50,5 +50,5 @@ def test_released_models_give_their_memory_back(photo):
     kept = use_every_model(photo, budget_mb="0")
     released = use_every_model(photo, "--release", budget_mb="0")
     assert kept["peak_mb"] > LIMIT_MB
-    assert released["peak_mb"] < LIMIT_MB / 2
+    assert released["peak_mb"] < 0.6 * LIMIT_MB  # the highest is fusion, three nets at once
     assert released["end_mb"] < kept["end_mb"] / 3

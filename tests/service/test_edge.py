@@ -48,7 +48,7 @@ def test_unknown_routes_and_methods(client, method, path, status, code):
 
 def test_allow_names_every_method(client):
     assert client.put("/v1/groups").headers["allow"] == "GET, POST"
-    assert client.post("/v1/groups/g").headers["allow"] == "DELETE, GET"
+    assert client.post("/v1/groups/g").headers["allow"] == "DELETE, GET, PATCH"
 
 
 @pytest.mark.parametrize("given", ["a", "abc-123_x.Y", "f" * 64])

@@ -354,9 +354,11 @@ def test_the_background_goes_on_slowly_beside_requests_that_never_end():
 
 def test_a_closed_pool_cancels_what_waits_in_the_background():
     pool = Pool(workers=1, queue_size=0, name="test")
-    hold = threading.Event()
+    hold, begun = threading.Event(), threading.Event()
     later = Background(pool)
-    first, second = later.submit(hold.wait, 10), later.submit(hold.wait, 10)
+    first = later.submit(lambda: begun.set() or hold.wait(10))
+    assert begun.wait(5)
+    second = later.submit(hold.wait, 10)
     threading.Timer(0.1, hold.set).start()
     pool.close(timeout_s=5)
     assert first.result(5)

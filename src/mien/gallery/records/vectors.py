@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
@@ -89,8 +90,9 @@ def face_entries(
     connection: sa.Connection, row: GroupRow, face_seqs: Sequence[int] | None = None
 ) -> Iterator[Entries]:
     """Vectors of a group's faces by number; of all, or of those of ``face_seqs`` still there."""
-    for found in _vectors(connection, row, faces.c.seq, face_seqs):
-        yield _entries(connection, found, row)
+    with closing(_vectors(connection, row, faces.c.seq, face_seqs)) as batches:
+        for found in batches:
+            yield _entries(connection, found, row)
 
 
 def person_entries(
@@ -214,15 +216,15 @@ def _vectors(
     row: GroupRow,
     number: sa.Column[int],
     wanted: Sequence[int] | None,
-) -> Iterator[Sequence[sa.Row[*tuple[Any, ...]]]]:
+) -> Generator[Sequence[sa.Row[*tuple[Any, ...]]], None, None]:
     query = (
         sa.select(faces.c.seq, faces.c.person_seq, faces.c.id, faces.c.vector)
         .join(members, members.c.person_seq == faces.c.person_seq)
         .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
     )
     if wanted is None:
-        result = connection.execution_options(yield_per=_BATCH).execute(query)
-        yield from result.partitions()
+        with connection.execution_options(yield_per=_BATCH).execute(query) as result:
+            yield from result.partitions()
         return
     for part in _parts(wanted):
         found = connection.execute(query.where(number.in_(part))).all()
