@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote
@@ -35,6 +36,7 @@ LivenessPolicy = Literal["off", "observe", "enforce"]
 LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
+DIALECTS = ("azure",)
 
 
 class Settings(BaseSettings):
@@ -173,6 +175,22 @@ class Settings(BaseSettings):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
+    # Dialects of other services' APIs
+    dialects: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("azure",), description="Dialects that the server speaks beside /v1."
+    )
+    azure_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Recognition models behind Azure's names, such as recognition_01=dlib; a name "
+        "that is not listed is the default recognition model.",
+    )
+    azure_face_ids: int = Field(
+        default=100_000,
+        ge=1,
+        description="Faces of /azure/…/detect that one application may have waiting at once; "
+        "beyond it the ones that would expire next are forgotten.",
+    )
+
     # Photos by URL, where a dialect's clients send one
     fetch_urls: bool = Field(
         default=True, description="Fetch photos by URL for the dialects that know such requests."
@@ -205,7 +223,22 @@ class Settings(BaseSettings):
             )
         return value.strip()
 
-    @field_validator("accept_licences", "fetch_networks", mode="before")
+    @field_validator("dialects")
+    @classmethod
+    def _spoken(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in DIALECTS:
+                raise ValueError(no_such("dialect", name, DIALECTS).rstrip("."))
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("azure_models")
+    @classmethod
+    def _paired(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"recognition_0[1-4]=[\w.-]+", pair) for pair in value):
+            raise ValueError("not pairs such as recognition_01=dlib")
+        return value
+
+    @field_validator("accept_licences", "fetch_networks", "dialects", "azure_models", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
         """A list; in the environment one of JSON, or names with commas between them."""

@@ -10,6 +10,7 @@ from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
+from mien.service.engines import Engines
 from mien.service.errors import log_unexpected
 from mien.service.fetch import Fetcher
 from mien.service.jobs import JobRunner
@@ -40,6 +41,7 @@ class Service:
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
         fetcher: photos by URL, for the dialects; used on the event loop only.
+        engines: of other recognition models, for the dialects.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
@@ -58,6 +60,7 @@ class Service:
         self.keys = KeyCache()
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.fetcher = Fetcher(settings)
+        self.engines = Engines(engine)
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -97,6 +100,7 @@ class Service:
         self.jobs.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
+        self.engines.close()
 
     def _load_models(self) -> None:
         while not self._stopped.is_set():
