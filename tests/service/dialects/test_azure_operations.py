@@ -67,6 +67,14 @@ def test_detect_under_every_version(azure, photo_of, version):
     assert (answer.status_code, len(answer.json())) == (200, 1)
 
 
+def test_detect_at_the_root_for_clients_that_drop_the_path(azure, photo_of):
+    root = str(azure.client.base_url).replace("/azure/", "/")
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = azure.client.post(f"{root}detect", content=photo_of.one(1), headers=headers)
+    assert (answer.status_code, len(answer.json())) == (200, 1)
+    assert answer.headers["apim-request-id"]
+
+
 def test_detect_takes_a_body_in_chunks(azure, photo_of):
     photo = photo_of.one(1)
     parts = (photo[i : i + 1000] for i in range(0, len(photo), 1000))

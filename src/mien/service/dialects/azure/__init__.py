@@ -1,7 +1,8 @@
 """Azure's Face API under ``/azure/face/VERSION``, whatever version a client names.
 
-docs/reference/azure.md says what works and what differs. Each file translates one resource; what a
-face, a person or a group is, the gallery and the engine know.
+``/face/VERSION`` is the same: the older JavaScript client drops the path of its endpoint, so it
+can only be pointed at a host. docs/reference/azure.md says what works and what differs. Each file
+translates one resource; what a face, a person or a group is, the gallery and the engine know.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from mien.service.dialects.azure import (
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.route import AzureRoute
 
-__all__ = ["PREFIX", "router"]
+__all__ = ["PREFIXES", "router"]
 
-PREFIX = "/azure/face/{version}"
+PREFIXES = ("/azure/face", "/face")
 
 
 def router() -> APIRouter:
-    """All routes of the dialect."""
+    """All routes of the dialect; only those of the first prefix are described."""
     made = APIRouter(route_class=AzureRoute)
-    for part in (
+    parts = (
         detect.router,
         recognition.router,
         person_groups.router(),
@@ -37,10 +38,14 @@ def router() -> APIRouter:
         directory.router,
         dynamic_groups.router,
         operations.router,
-    ):
-        made.include_router(part, prefix=PREFIX)
+    )
+    for prefix in PREFIXES:
+        for part in parts:
+            path, described = f"{prefix}/{{version}}", prefix == PREFIXES[0]
+            made.include_router(part, prefix=path, include_in_schema=described)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-    made.add_api_route("/azure/{path:path}", _nothing, methods=methods, include_in_schema=False)
+    for path in ("/azure/{path:path}", "/face/{path:path}"):
+        made.add_api_route(path, _nothing, methods=methods, include_in_schema=False)
     return made
 
 
