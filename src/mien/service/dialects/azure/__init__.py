@@ -19,8 +19,10 @@ from mien.service.dialects.azure import (
     person_groups,
     recognition,
 )
+from mien.service.dialects.azure.description import document
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.route import AzureRoute
+from mien.service.errors import Answer
 
 __all__ = ["PREFIXES", "router"]
 
@@ -41,8 +43,15 @@ def router() -> APIRouter:
     )
     for prefix in PREFIXES:
         for part in parts:
-            path, described = f"{prefix}/{{version}}", prefix == PREFIXES[0]
-            made.include_router(part, prefix=path, include_in_schema=described)
+            first = prefix == PREFIXES[0]
+            made.include_router(part, prefix=f"{prefix}/{{version}}", include_in_schema=first)
+    described = document(made.routes)
+
+    async def openapi() -> Response:
+        """The dialect's description, OpenAPI 3.1."""
+        return Answer(described)
+
+    made.add_api_route("/azure/openapi.json", openapi, include_in_schema=False)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
     for path in ("/azure/{path:path}", "/face/{path:path}"):
         made.add_api_route(path, _nothing, methods=methods, include_in_schema=False)
