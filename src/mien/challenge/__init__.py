@@ -5,9 +5,9 @@ they were done by one live person before one camera. docs/challenge.md has the s
 the reasons, and what this stops and what it does not.
 """
 
-from mien.challenge.judging import ChallengeResult, Standing, judge, person_check
+from mien.challenge.judging import ChallengeResult, Standing, judge, person_check, standing
 from mien.challenge.plan import Plan, plan_from_dict
-from mien.challenge.session import Session, State
+from mien.challenge.session import Session, State, watch
 from mien.challenge.steps import STEPS, TEXTS, Progress, Step, StepOutcome, choose, follow
 
 __all__ = [
@@ -26,4 +26,6 @@ __all__ = [
     "judge",
     "person_check",
     "plan_from_dict",
+    "standing",
+    "watch",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from mien.challenge.plan import Plan
 from mien.challenge.steps import Progress, StepOutcome, follow
 from mien.engine.watching import same_face
+from mien.gallery.checks import contracts_agree
 from mien.liveness.sequence import (
     Check,
     Reason,
@@ -152,9 +153,7 @@ def person_check(
     decision = for_verification(engine.calibration, fmr=plan.fmr)
     seen = [frame for frame in frames if frame.has_face and frame.vector.size]
     group = gallery.group(plan.group)
-    from mien.gallery import checks
-
-    checks.contracts_agree(plan.group, group.contract, engine.embedder.contract)
+    contracts_agree(plan.group, group.contract, engine.embedder.contract)
     _, enrolled = gallery.embeddings(plan.group, plan.person)
     limit = round(decision.threshold, 4)
     if not seen or not len(enrolled) or engine.calibration is None:

@@ -45,7 +45,7 @@ class Plan(Result):
     ttl_s: float = 600.0
     max_frames: int = 300
     mirrored: bool = False
-    liveness: LivenessCheck = LivenessCheck("enforce", "balanced")
+    liveness: LivenessCheck = field(default_factory=lambda: LivenessCheck("enforce"))
     fmr: float = 1e-3
     group: str | None = None
     person: str | None = None

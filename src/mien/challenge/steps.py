@@ -188,9 +188,7 @@ def follow(
 
 
 def _ended(outcome: StepOutcome, done: bool) -> StepOutcome:
-    return StepOutcome(
-        outcome.step, done, outcome.started_s, None, outcome.value, outcome.limit
-    )
+    return StepOutcome(outcome.step, done, outcome.started_s, None, outcome.value, outcome.limit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,11 +36,12 @@ def continuity_checks(frames: Sequence[SequenceFrame]) -> list[Check]:
         ``faces`` (share of frames with a face, at least); ``scale`` (largest change of the head's
         size from one frame to the next, as a factor, at most; endless where the frames' own size
         changes); ``place`` (farthest jump of the face, in its own widths, at most); ``scene``
-        (largest change of the background, grey levels, at most).
+        (largest change of the background, grey levels, as it is or with the face held still, at
+        most).
     """
     seen = [frame for frame in frames if frame.has_face]
     share = len(seen) / len(frames)
-    pairs = list(zip(seen, seen[1:], strict=False))
+    pairs = list(pairwise(seen))
     if any(not np.array_equal(a.size_hw, b.size_hw) for a, b in pairs):
         scale: float | None = float("inf")
     else:
@@ -90,8 +93,28 @@ def scene_change(a: SequenceFrame, b: SequenceFrame) -> float | None:
     background = _background(a) & _background(b)
     if background.mean() < LEAST_BACKGROUND:
         return None
-    difference = a.view.astype(np.float64)[background] - b.view[background]
-    return float(np.abs(difference - np.median(difference)).mean())
+    found = []
+    for view in (b.view, _nearer(a, b)):
+        difference = a.view.astype(np.float64)[background] - view[background]
+        found.append(float(np.abs(difference - np.median(difference)).mean()))
+    return min(found)
+
+
+def _nearer(a: SequenceFrame, b: SequenceFrame) -> NDArray[np.uint8]:
+    """The view of ``b``, brought to where the head is as large as in ``a`` and in its place.
+
+    A hand that holds the camera comes closer with everything that is behind.
+    """
+    height, width = VIEW_HW
+    shrink = np.array([width, height]) / np.array([*b.size_hw[::-1]], np.float64)
+    here, there = ((f.box[:2] + f.box[2:]).astype(np.float64) / 2 * shrink for f in (a, b))
+    by = max(b.scale, 1e-6) / max(a.scale, 1e-6)
+    matrix = np.array([[by, 0, there[0] - by * here[0]], [0, by, there[1] - by * here[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(
+        b.view, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
 
 
 def _background(frame: SequenceFrame) -> NDArray[np.bool_]:

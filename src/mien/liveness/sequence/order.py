@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def pixel_changes(a: SequenceFrame, b: SequenceFrame) -> float:
 
 
 def _frozen(frames: Sequence[SequenceFrame]) -> Check:
-    still = [pixel_changes(a, b) < STILL for a, b in zip(frames, frames[1:], strict=False)]
+    still = [pixel_changes(a, b) < STILL for a, b in pairwise(frames)]
     share = float(np.mean(still)) if still else None
     passed = None if share is None else share <= FROZEN_SHARE
     return Check("frozen", passed, "frozen", share, FROZEN_SHARE)
