@@ -30,7 +30,12 @@ SHARE = 200.0  # grey levels for a whole movement
 
 
 def drawn_gesture(
-    identity: int, gesture: Gesture, *, size_hw: tuple[int, int] = SIZE_HW, scene: int = 225
+    identity: int,
+    gesture: Gesture,
+    *,
+    size_hw: tuple[int, int] = SIZE_HW,
+    scene: int = 225,
+    flat: bool = False,
 ) -> RGB:
     """A photo of a drawn person who does something.
 
@@ -39,6 +44,7 @@ def drawn_gesture(
         gesture: what; also read by :class:`DrawnMesh`.
         size_hw: of the photo.
         scene: seed of the background.
+        flat: the head turns as a picture does, without depth.
     """
     height, width = size_hw
     side = round(90 * gesture.zoom)
@@ -56,7 +62,7 @@ def drawn_gesture(
     )
     for number, value in enumerate(values):
         photo[:BAR, number * BAR : (number + 1) * BAR] = round(min(245.0, max(10.0, value)))
-    return _shaded(photo, (x, y, side), gesture)
+    return photo if flat else _shaded(photo, (x, y, side), gesture)
 
 
 def _shaded(photo: RGB, square: tuple[int, int, int], gesture: Gesture) -> RGB:
@@ -64,11 +70,12 @@ def _shaded(photo: RGB, square: tuple[int, int, int], gesture: Gesture) -> RGB:
     x, y, side = square
     if not (gesture.yaw or gesture.pitch):
         return photo
-    rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
-    bent = np.sin(3 * columns + gesture.yaw / 12) * np.sin(3 * rows + gesture.pitch / 12)
+    across = np.linspace(-1, 1, side)
+    light = across[None, :] * gesture.yaw + across[:, None] * gesture.pitch
     face = photo[y : y + side, x : x + side].astype(np.float64)
-    inner = slice(side // 5, side - side // 5)
-    face[inner, inner] += 70 * bent[inner, inner, None]
+    inner = slice(round(side * 24 / 112), round(side * 88 / 112))
+    contrast = 0.55 * (1 + np.tanh(light / 8))[inner, inner, None]
+    face[inner, inner] = 128 + (face[inner, inner] - 128) * np.clip(contrast, 0.05, 1)
     photo[y : y + side, x : x + side] = np.clip(face, 0, 255).astype(np.uint8)
     return photo
 
@@ -81,6 +88,7 @@ def challenge_frames(
     noise: float = 2.0,
     scene: int = 225,
     seed: int = 0,
+    flat: bool = False,
 ) -> list[RGB]:
     """Frames in which a drawn person does the steps, with a camera's noise.
 
@@ -91,10 +99,11 @@ def challenge_frames(
         noise: grey levels; 0: every frame is as clean as no camera's is.
         scene: seed of the background.
         seed: of the noise.
+        flat: the head turns as a picture does, without depth.
     """
     rng = np.random.default_rng(seed)
     wanted = gestures(steps, frames_per_step=frames_per_step)
-    drawn = (drawn_gesture(identity, gesture, scene=scene) for gesture in wanted)
+    drawn = (drawn_gesture(identity, gesture, scene=scene, flat=flat) for gesture in wanted)
     return [camera_noise(one, rng, sigma=noise) if noise else one for one in drawn]
 
 
