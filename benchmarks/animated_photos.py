@@ -3,11 +3,14 @@
     python benchmarks/animated_photos.py PHOTOS_FOLDER --count 60 --report animated.json
 
 Each photo with a face of at least 80 pixels is animated (:mod:`mien.testing.animation`) to do
-three steps of a challenge, 10 frames a second, in three ways:
+two steps of a challenge, 10 frames a second, in three ways:
 
 - ``bent``: the mesh bends the picture, every frame clean;
 - ``bent+noise``: the same, with noise of 2 grey levels, of its own in every frame;
 - ``sheet+noise``: the whole photo is turned like a sheet of paper, with noise.
+
+Steps are turns, nods and coming closer: a lid that is painted over an eye is not taken for a blink
+by the net, so a challenge with a blink would only make the rates look better.
 
 Passive liveness is looked at in every frame; the verdict is told with it observed and enforced.
 """
@@ -33,10 +36,10 @@ from mien.testing.animation import animate, camera_noise, gestures
 
 SIDE, LEAST_FACE, RATE_HZ, DEGREES = 480, 80, 10.0, 36.0
 CHALLENGES = (
-    ("turn_left", "blink", "nod"),
-    ("smile", "turn_right", "move_closer"),
-    ("nod", "turn_right", "blink"),
-    ("turn_left", "smile", "move_closer"),
+    ("turn_left", "nod"),
+    ("nod", "turn_right"),
+    ("move_closer", "turn_left"),
+    ("turn_right", "move_closer"),
 )
 
 
@@ -67,7 +70,7 @@ def hash_of(name):
 
 
 def sequence(pixels, points, steps, kind, rng):
-    wanted = gestures(steps, frames_per_step=12, degrees=DEGREES)
+    wanted = gestures(steps, frames_per_step=9, degrees=DEGREES)
     frames = animate(pixels, points, wanted, flat=kind.startswith("sheet"))
     return [camera_noise(one, rng) for one in frames] if kind.endswith("noise") else frames
 
@@ -77,16 +80,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--report", type=Path)
-    parser.add_argument("--kinds", default="bent,bent+noise,sheet+noise")
+    parser.add_argument("--others", type=int, default=12, help="Photos of the other kinds.")
+    parser.add_argument("--kinds", default="bent+noise,bent,sheet+noise")
     given = parser.parse_args()
     rows = []
     with Engine(settings=config.load()) as engine:
         observing = LivenessCheck("observe", "balanced")
-        for number, (path, pixels, points) in enumerate(
-            photos(engine, given.folder, given.count)
-        ):
+        for number, (path, pixels, points) in enumerate(photos(engine, given.folder, given.count)):
             steps = CHALLENGES[number % len(CHALLENGES)]
-            for kind in given.kinds.split(","):
+            for kind in given.kinds.split(",")[: None if number < given.others else 1]:
                 rng = np.random.default_rng(number)
                 frames = [
                     observe(

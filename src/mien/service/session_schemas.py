@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from mien.challenge import STEPS, Step
-from mien.service.schemas import Answered, LivenessOptions, Shape
+from mien.service.schemas import Answered, LivenessOptions, Options, Shape
 
 __all__ = ["FramesOptions", "LivenessSessionAnswer", "NewLivenessSession"]
 
@@ -55,10 +55,13 @@ class NewLivenessSession(LivenessOptions):
     )
 
 
-class FramesOptions(Shape):
+Second = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+
+
+class FramesOptions(Options):
     """What comes with frames."""
 
-    times: Annotated[list[float], BeforeValidator(_times)] = Field(
+    times: Annotated[list[Second], BeforeValidator(_times)] = Field(
         description="When each frame was taken, seconds of the device's clock, from any zero."
     )
     done: bool = Field(default=False, description="No more frames come: judge now.")

@@ -22,10 +22,11 @@ __all__ = ["Gesture", "animate", "camera_noise", "gestures"]
 
 COARSE = 4
 MESH = 468  # points of the mesh without the irises, which do not follow a lid
-UPPER_LIDS = (
+LIDS = (
     ((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155)),
     ((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382)),
 )
+CHEEKS = (50, 101, 118, 280, 330, 347)
 MOUTH_CORNERS = (61, 291)
 
 
@@ -106,8 +107,6 @@ def _rotation(gesture: Gesture) -> NDArray[np.float64]:
 
 def _moved(points: NDArray[np.float64], gesture: Gesture) -> NDArray[np.float64]:
     moved = points.copy()
-    for upper, lower in UPPER_LIDS:
-        moved[list(upper)] += 0.97 * gesture.closed * (points[list(lower)] - points[list(upper)])
     if gesture.smile:
         left, right = points[MOUTH_CORNERS[0]], points[MOUTH_CORNERS[1]]
         width = np.linalg.norm(right - left)
@@ -119,8 +118,31 @@ def _moved(points: NDArray[np.float64], gesture: Gesture) -> NDArray[np.float64]
     return (moved - centre) @ _rotation(gesture).T + centre
 
 
+def _blinking(image: RGB, points: NDArray[np.float64], closed: float) -> RGB:
+    """The lids painted over the eyes, of the cheeks' colour, with a line of lashes."""
+    made = image.copy()
+    x, y = np.rint(points[list(CHEEKS), :2]).astype(int).T
+    cheek = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)]
+    skin = 0.9 * np.median(cheek, axis=0)
+    for upper, lower in LIDS:
+        top, bottom = points[list(upper), :2], points[list(lower), :2]
+        lid = top + closed * (bottom - top)
+        height = max(2.0, float(np.linalg.norm(bottom - top, axis=1).max()))
+        rim = top - (0, 0.3 * height)
+        cover = np.rint(np.concatenate([rim, lid[::-1]])).astype(np.int32)
+        mask = cv2.fillPoly(np.zeros(image.shape[:2], np.float32), [cover], 1.0)
+        mask = cv2.GaussianBlur(mask, (0, 0), 0.08 * height + 0.3)[..., None]
+        made = (made * (1 - mask) + skin * mask).astype(np.uint8)
+        lashes = tuple(float(value) for value in 0.35 * skin)
+        line = [np.rint(lid).astype(np.int32)]
+        cv2.polylines(made, line, False, lashes, max(1, round(0.12 * height)), cv2.LINE_AA)
+    return made
+
+
 def _warped(image: RGB, points: NDArray[np.float64], gesture: Gesture) -> RGB:
     height, width = image.shape[:2]
+    if gesture.closed:
+        image = _blinking(image, points, gesture.closed)
     moved = _moved(points, gesture)[:MESH, :2]
     points = points[:MESH, :2]
     span, centre = np.ptp(points, axis=0).max(), points.mean(axis=0)
@@ -134,10 +156,11 @@ def _warped(image: RGB, points: NDArray[np.float64], gesture: Gesture) -> RGB:
         xs = np.arange(x0, ring[:, 0].max() + COARSE, COARSE)
         ys = np.arange(y0, ring[:, 1].max() + COARSE, COARSE)
         grid = np.stack(np.meshgrid(xs, ys), axis=-1)
-        shift = LinearNDInterpolator(target, source - target, fill_value=0.0)(grid)
+        shift_at = LinearNDInterpolator(target, source - target, fill_value=0.0)
         place = ((seen - (x0, y0)) / COARSE).astype(np.float32)
         border = cv2.BORDER_CONSTANT
-        seen += cv2.remap(shift, place, None, cv2.INTER_LINEAR, borderMode=border)
+        shift = cv2.remap(shift_at(grid), place, None, cv2.INTER_LINEAR, borderMode=border)
+        seen += shift
     made = cv2.remap(
         image, seen.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
