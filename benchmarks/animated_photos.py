@@ -34,7 +34,7 @@ from mien.errors import ImageError
 from mien.liveness import THRESHOLDS
 from mien.testing.animation import animate, camera_noise, gestures
 
-SIDE, LEAST_FACE, RATE_HZ, DEGREES = 480, 80, 10.0, 36.0
+SIDE, LEAST_FACE, RATE_HZ, DEGREES = 400, 80, 10.0, 36.0
 CHALLENGES = (
     ("turn_left", "nod"),
     ("nod", "turn_right"),
@@ -44,7 +44,7 @@ CHALLENGES = (
 
 
 def photos(engine, folder, count):
-    """Photos of at most 480 pixels and the points of their largest face, evenly over a folder."""
+    """Photos of at most 400 pixels and the points of their largest face, evenly over a folder."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
     found = 0
     for path in sorted(files, key=lambda one: hash_of(one.name)):
@@ -70,7 +70,7 @@ def hash_of(name):
 
 
 def sequence(pixels, points, steps, kind, rng):
-    wanted = gestures(steps, frames_per_step=9, degrees=DEGREES)
+    wanted = gestures(steps, frames_per_step=6, degrees=DEGREES)
     frames = animate(pixels, points, wanted, flat=kind.startswith("sheet"))
     return [camera_noise(one, rng) for one in frames] if kind.endswith("noise") else frames
 

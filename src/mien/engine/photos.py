@@ -190,7 +190,7 @@ class PhotoEngine:
         """Whether the largest face of a short clip is a live one: no challenge, only watching.
 
         Args:
-            frames: in order, of one camera; 2 to 300, and not cropped to the face.
+            frames: in order, of one camera; 2 to 600, and not cropped to the face.
             times_s: when each was taken, seconds; None: not known, and nothing is said about it.
             condition: ``weak``, ``balanced`` or ``strict``; None: the settings' own.
 

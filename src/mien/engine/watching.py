@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_CLIP", "check_clip", "observe", "same_face"]
 
 MESH_POINTS = 478
-MAX_CLIP = 300
+MAX_CLIP = 600
 """Frames of a clip at most."""
 
 
@@ -114,8 +114,16 @@ def check_clip(
     *,
     times_s: Sequence[float] | None,
     check: LivenessCheck,
+    compressed: bool = False,
 ) -> ClipVerdict:
-    """See :meth:`mien.Engine.check_liveness_clip`."""
+    """See :meth:`mien.Engine.check_liveness_clip`.
+
+    Args:
+        engine: whose models look.
+        frames, times_s: as there.
+        check: its condition counts.
+        compressed: the frames come from a video file.
+    """
     if not 2 <= len(frames) <= MAX_CLIP:
         raise InvalidArgument(
             f"A clip has 2 to {MAX_CLIP} frames, not {len(frames)}.", details={"max": MAX_CLIP}
@@ -131,7 +139,7 @@ def check_clip(
         *order_checks(seen, min_frames=2),
         *continuity_checks(seen),
         same_face(engine, seen),
-        *picture_checks(seen),
+        *picture_checks(seen, compressed=compressed),
     ]
     return verdict_of(seen, checks, condition=check.condition)
 

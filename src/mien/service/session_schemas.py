@@ -1,4 +1,4 @@
-"""The documented shapes of ``/v1/liveness-sessions``."""
+"""The documented shapes of ``/v1/liveness-sessions`` and ``/v1/liveness/clip``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from mien.challenge import STEPS, Step
+from mien.config import LivenessCondition
 from mien.service.schemas import Answered, LivenessOptions, Options, Shape
 
-__all__ = ["FramesOptions", "LivenessSessionAnswer", "NewLivenessSession"]
+__all__ = [
+    "ClipAnswer",
+    "ClipOptions",
+    "FramesOptions",
+    "LivenessSessionAnswer",
+    "NewLivenessSession",
+]
 
 
 def _times(given: object) -> object:
@@ -67,6 +74,19 @@ class FramesOptions(Options):
     done: bool = Field(default=False, description="No more frames come: judge now.")
 
 
+class ClipOptions(Options):
+    """What comes with the frames of a clip."""
+
+    times: Annotated[list[Second] | None, BeforeValidator(_times)] = Field(
+        default=None,
+        description="When each frame was taken, seconds; without, nothing is said about it.",
+    )
+    liveness_condition: LivenessCondition | None = Field(
+        default=None,
+        description="How sure a live face must look. Never less than the server's own setting.",
+    )
+
+
 class ToldTexts(Shape):
     """What to tell the person."""
 
@@ -95,6 +115,20 @@ class ToldCheck(Shape):
     value: float | None
     limit: float | None
     decides: bool
+
+
+class ClipAnswer(Answered):
+    """Whether the face of a clip is a live one."""
+
+    live: bool
+    verdict: Literal["live", "spoof", "undetermined"]
+    score: float | None = Field(description="Median over the frames; null: nothing can be said.")
+    threshold: float
+    condition: LivenessCondition
+    frames: int
+    blinks: int | None = Field(description="How often the eyes closed and opened.")
+    reasons: list[str]
+    checks: list[ToldCheck]
 
 
 class ToldResult(Shape):
