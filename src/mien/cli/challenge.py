@@ -42,16 +42,18 @@ def challenge(
     from mien.challenge import Plan, judge, watch
     from mien.cli.clips import read_clip
     from mien.engine import LivenessCheck
+    from mien.liveness import check_policy
 
     wanted = [step.strip() for step in steps.split(",") if step.strip()]
     settings = run.settings
-    policy = run.overrides.get("liveness") or "enforce"
     plan = Plan(
         steps=tuple(wanted),  # type: ignore[arg-type]  # the plan checks them
         step_limit_s=step_limit,
         mirrored=mirrored,
         max_frames=600,
-        liveness=LivenessCheck(policy, settings.liveness_condition),
+        liveness=LivenessCheck(
+            check_policy(run.overrides.get("liveness") or "enforce"), settings.liveness_condition
+        ),
     )
     read = read_clip(clip, fps=fps, limits=run.engine.limits)
     frames = watch(run.engine, plan, read.frames, received_s=float("nan"))

@@ -115,7 +115,7 @@ def _moved(points: NDArray[np.float64], gesture: Gesture) -> NDArray[np.float64]
             pull = np.exp(-(away**2))[:, None]
             moved += gesture.smile * pull * width * np.array([side * 0.14, -0.13, 0])
     centre = points.mean(axis=0)
-    return (moved - centre) @ _rotation(gesture).T + centre
+    return np.asarray((moved - centre) @ _rotation(gesture).T + centre, np.float64)
 
 
 def _blinking(image: RGB, points: NDArray[np.float64], closed: float) -> RGB:
@@ -159,11 +159,10 @@ def _warped(image: RGB, points: NDArray[np.float64], gesture: Gesture) -> RGB:
         shift_at = LinearNDInterpolator(target, source - target, fill_value=0.0)
         place = ((seen - (x0, y0)) / COARSE).astype(np.float32)
         border = cv2.BORDER_CONSTANT
-        shift = cv2.remap(shift_at(grid), place, None, cv2.INTER_LINEAR, borderMode=border)
-        seen += shift
-    made = cv2.remap(
-        image, seen.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+        across, down = cv2.split(place)
+        seen += cv2.remap(shift_at(grid), across, down, cv2.INTER_LINEAR, borderMode=border)
+    x, y = cv2.split(seen.astype(np.float32))
+    made = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(made, np.uint8)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -114,8 +115,8 @@ def reduced(image: RGB, points5: NDArray[np.float32] | None) -> tuple[Grey, Grey
         raise InvalidArgument(
             f"A frame of a sequence has at least {VIEW_HW[1]} x {VIEW_HW[0]} pixels."
         )
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    view = cv2.resize(grey, VIEW_HW[::-1], interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    view = np.asarray(cv2.resize(grey, VIEW_HW[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     rows = np.linspace(0, height - BLOCK, GRID_HW[0]).astype(int)
     columns = np.linspace(0, width - BLOCK, GRID_HW[1]).astype(int)
     blocks = np.stack([grey[y : y + BLOCK, x : x + BLOCK] for y in rows for x in columns])
@@ -129,7 +130,7 @@ def reduced(image: RGB, points5: NDArray[np.float32] | None) -> tuple[Grey, Grey
 
 def pack(frames: Sequence[SequenceFrame]) -> bytes:
     """Frames as bytes, for :func:`unpack`."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{number}.{field.name}": np.asarray(getattr(frame, field.name))
         for number, frame in enumerate(frames)
         for field in fields(SequenceFrame)
@@ -142,14 +143,10 @@ def pack(frames: Sequence[SequenceFrame]) -> bytes:
 def unpack(packed: bytes) -> list[SequenceFrame]:
     """Frames out of the bytes of :func:`pack`."""
     names = [field.name for field in fields(SequenceFrame)]
+    frames = []
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        return [
-            SequenceFrame(
-                **{
-                    name: float(value) if value.ndim == 0 else value
-                    for name in names
-                    for value in [arrays[f"{number}.{name}"]]
-                }
-            )
-            for number in range(len(arrays.files) // len(names))
-        ]
+        for number in range(len(arrays.files) // len(names)):
+            kept: dict[str, Any] = {name: arrays[f"{number}.{name}"] for name in names}
+            times = {name: float(kept[name]) for name in ("time_s", "received_s")}
+            frames.append(SequenceFrame(**{**kept, **times}))
+    return frames

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -90,8 +91,8 @@ def plane_match(frames: Sequence[SequenceFrame]) -> float | None:
     found = []
     for frame in turned:
         points = frame.patch_points.astype(np.float64)[:MESH]
-        begin, _ = cv2.findHomography(mesh, points, 0)
-        if begin is None:
+        begin: Any = cv2.findHomography(mesh, points, 0)[0]
+        if begin is None:  # points on one line
             continue
         try:
             score, _ = cv2.findTransformECC(
@@ -116,7 +117,7 @@ def _straight_and_turned(
         return None, []
     if len(far) > LOOKED_AT:
         far = far[np.linspace(0, len(far) - 1, LOOKED_AT).astype(int)]
-    return frames[straight], [frames[i] for i in far]
+    return frames[straight], [frames[int(i)] for i in far]
 
 
 def _face(mesh: Float64) -> NDArray[np.uint8]:
