@@ -14,7 +14,7 @@ from mien.gallery import Gallery
 from mien.gallery.challenges import Challenges
 from mien.gallery.records.schema import challenge_parts, challenges
 from mien.liveness import PassiveLiveness
-from mien.service.session_schemas import LivenessSessionAnswer
+from mien.service.session_schemas import ClipAnswer, LivenessSessionAnswer
 from mien.testing import DrawnMesh, MockLivenessNet, challenge_frames, mock_engine
 
 URL = "/v1/liveness-sessions"
@@ -294,3 +294,18 @@ def test_never_less_than_the_server_asks(start):
     told = house.client.get(f"{URL}/{made['id']}").json()
     (check,) = [one for one in told["result"]["checks"] if one["name"] == "liveness"]
     assert (check["decides"], check["limit"]) == (True, 0.7)
+
+
+def test_clip(start):
+    house = start()
+    files = [("image", encoded(p)) for p in challenge_frames(["blink"], frames_per_step=8)]
+    times = ",".join(str(0.1 * i) for i in range(len(files)))
+    told = house.client.post("/v1/liveness/clip", files=files, data={"times": times}).json()
+    assert (told["verdict"], told["blinks"], told["frames"]) == ("live", 1, 11)
+    ClipAnswer.model_validate(told)
+    without = house.client.post("/v1/liveness/clip", files=files[:2]).json()
+    assert without["live"] is True
+    assert house.client.post("/v1/liveness/clip", files=files[:1]).status_code == 400
+    assert (
+        house.client.post("/v1/liveness/clip", files=files, data={"times": "1"}).status_code == 400
+    )
