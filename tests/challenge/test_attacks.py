@@ -11,7 +11,7 @@ import pytest
 
 from mien.challenge import Plan, judge
 from mien.engine import LivenessCheck
-from mien.liveness.sequence.order import CLOCK_SLACK_S, LONGEST_GAP_S, roughness
+from mien.liveness.sequence.order import CLOCK_SLACK_S, LONGEST_GAP_S
 from mien.testing import challenge_frames
 
 STEPS = ("turn_left", "blink", "nod")
@@ -206,11 +206,3 @@ def test_a_few_bad_frames_do_not_decide(reasons, frames):
     ]
     plan = dataclasses.replace(PLAN, liveness=LivenessCheck("enforce", "balanced"))
     assert reasons(told, plan) == set()
-
-
-def test_roughness_needs_movement():
-    rng = np.random.default_rng(0)
-    assert roughness(rng.normal(0, 0.3, (40, 2))) is None
-    smooth = np.stack([20 * np.sin(np.linspace(0, 6, 60)), np.zeros(60)], axis=1)
-    assert roughness(smooth) < 0.3
-    assert roughness(rng.permutation(smooth)) > 1.2

@@ -15,17 +15,10 @@ from mien.errors import (
     SessionOver,
     Unauthorized,
 )
-from mien.gallery import Gallery
 from mien.gallery.challenges import ChallengeLimits, Challenges, application_of, is_token
 from mien.gallery.records.schema import challenge_digests, challenge_parts, challenges
 
 FRAMES = [bytes([i]) * 32 for i in range(3)]
-
-
-@pytest.fixture
-def gallery(empty_url):
-    with Gallery.open(empty_url) as opened:
-        yield opened
 
 
 def count(gallery, table):

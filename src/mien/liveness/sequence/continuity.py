@@ -18,7 +18,7 @@ Likeness = Callable[[float, float, float], float]
 """From the similarity of two embeddings and their norms to what the threshold is held against."""
 
 LEAST_FACES = 0.8
-SCALE_JUMP = 1.25
+SCALE_JUMP = 1.3
 PLACE_JUMP = 0.6
 SCENE_JUMP = 22.0
 AROUND = 1.5  # times the face's box that is no background

@@ -19,7 +19,7 @@ LONGEST_GAP_S = 2.0
 CLOCK_SLACK_S = 3.0
 STILL = 0.05  # mean change of a grey level below which two frames are one
 FROZEN_SHARE = 0.25
-ROUGHNESS = 1.2
+ROUGHNESS = 1.4
 LEAST_TURN = 6.0  # degrees of movement in all, below which its order says nothing
 
 Float64 = NDArray[np.float64]
@@ -113,7 +113,7 @@ def _replay(frames: Sequence[SequenceFrame], known: Collection[bytes]) -> Check:
 
 
 def roughness(path: Float64) -> float | None:
-    """How often a path turns back on itself: about 0.3 for a smooth movement, 1.7 for a shuffled.
+    """How often a path turns back on itself: about 0.7 for a smooth movement, 1.7 for a shuffled.
 
     Args:
         path: ``(n, d)``; how the head is turned in each frame, degrees.
