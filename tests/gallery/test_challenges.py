@@ -93,6 +93,12 @@ def test_applications_see_only_their_own(gallery):
     assert other.known(FRAMES) == set()
 
 
+@pytest.mark.parametrize("wrong", ["", "x", "A" * 32, "0" * 33, "\x00" * 32, "'; --"])
+def test_ids_of_nothing(gallery, wrong):
+    with pytest.raises(NotFound):
+        Challenges(gallery).find(wrong)
+
+
 def test_rates(gallery):
     store = Challenges(gallery, ChallengeLimits(per_minute=3, per_subject=1))
     store.create({}, ttl_s=60, subject="a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,7 @@ __all__ = [
 
 OPEN = ("waiting", "running")
 _AT_ONCE = 500
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def find(
     query = sa.select(table).where(
         table.c.application_seq == application_seq, table.c.id == challenge_id
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none() if _ID.fullmatch(challenge_id) else None
     if row is None:
         raise NotFound("There is no such liveness session, or it was deleted.")
     state = "expired" if row.state in OPEN and row.expires_at <= now else row.state
