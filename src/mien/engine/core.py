@@ -36,6 +36,7 @@ class Engine(PhotoEngine):
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
         liveness: used instead of the registered liveness nets.
+        mesh: used instead of MediaPipe's nets where a sequence of frames is watched.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP
