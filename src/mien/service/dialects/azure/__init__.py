@@ -15,6 +15,7 @@ from mien.service.dialects.azure import (
     directory,
     dynamic_groups,
     face_lists,
+    liveness,
     operations,
     person_groups,
     recognition,
@@ -40,6 +41,7 @@ def router() -> APIRouter:
         directory.router,
         dynamic_groups.router,
         operations.router,
+        liveness.router(),
     )
     for prefix in PREFIXES:
         for part in parts:

@@ -31,6 +31,18 @@ FRACTION: Json = {"type": "number", "minimum": 0, "maximum": 1}
 NEW_CONTAINER = {"name": NAME, "userData": DATA, "recognitionModel": MODEL}
 NAMED = {"name": NAME, "userData": DATA}
 SCOPES = {"personGroupId": CONTAINER, "largePersonGroupId": CONTAINER}
+SESSION: Json = {
+    "livenessOperationMode": {"type": "string", "enum": ["Passive", "PassiveActive"]},
+    "deviceCorrelationId": {"type": "string", "maxLength": 64},
+    "deviceCorrelationIdSetInClient": YES_NO,
+    "sendResultsToClient": YES_NO,
+    "authTokenTimeToLiveInSeconds": {"type": "integer", "minimum": 60, "maximum": 86400},
+}
+SESSIONS = ("/detectLiveness/singleModal/sessions", "/detectLiveness-sessions")
+VERIFY_SESSIONS = {
+    "/detectLivenessWithVerify/singleModal/sessions": "VerifyImage",
+    "/detectLivenessWithVerify-sessions": "verifyImage",
+}
 PHOTO: Json = {
     "required": True,
     "content": {
@@ -72,6 +84,7 @@ BODIES: dict[tuple[str, str], tuple[Json, list[str]]] = {
         ["faceId"],
     ),
     ("post", "/group"): ({"faceIds": {**UUIDS, "minItems": 2, "maxItems": 1000}}, ["faceIds"]),
+    **{("post", path): (SESSION, ["livenessOperationMode"]) for path in SESSIONS},
     ("post", "/persons"): (NAMED, ["name"]),
     ("patch", "/persons/{person}"): (NAMED, []),
     ("patch", "/persistedfaces/{face}"): ({"userData": FACE_TEXT}, []),
@@ -110,6 +123,8 @@ QUERIES: dict[tuple[str, str], Json] = {
     ("get", "/facelists"): {"returnRecognitionModel": YES_NO},
     ("get", "/persons"): PAGE,
     ("get", "/persistedfaces"): PAGE,
+    ("get", "/singleModal/sessions"): PAGE,
+    ("get", "/audit"): PAGE,
     ("get", "/dynamicPersonGroupReferences"): PAGE,
 }
 PATHS = {
@@ -118,6 +133,8 @@ PATHS = {
     "person": UUID,
     "face": UUID,
     "operation": UUID,
+    "session": UUID,
+    "image": {"type": "string"},
     "model": MODEL,
 }
 ERROR: Json = {
@@ -161,6 +178,9 @@ def _describe(path: str, method: str, operation: Json) -> None:
     body = _ending(BODIES, method, path)
     if method == "post" and path.endswith(("/detect", "/persistedfaces")):
         operation["requestBody"] = PHOTO
+    elif method == "post" and path.endswith(tuple(VERIFY_SESSIONS)):
+        (field,) = (one for end, one in VERIFY_SESSIONS.items() if path.endswith(end))
+        operation["requestBody"] = _with_reference(field)
     elif body is not None:
         members, needed = body
         schema: Json = {"type": "object", "properties": members, "required": needed}
@@ -171,6 +191,18 @@ def _describe(path: str, method: str, operation: Json) -> None:
         operation["responses"]["202"] = {"description": "Persons were added or removed."}
     error = {"content": {"application/json": {"schema": ERROR}}}
     operation["responses"]["default"] = {"description": "Any error.", **error}
+
+
+def _with_reference(field: str) -> Json:
+    """The multipart body of a session with verification."""
+    members = {
+        **SESSION,
+        "verifyConfidenceThreshold": FRACTION,
+        "returnVerifyImageHash": YES_NO,
+        field: {"type": "string", "format": "binary"},
+    }
+    schema = {"type": "object", "properties": members, "required": [field]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 def _ending(table: dict[tuple[str, str], Any], method: str, path: str) -> Any:  # noqa: ANN401

@@ -73,6 +73,8 @@ TABLE: Mapping[str, _Row] = {
     "several_faces": _Row(400, "InvalidImage", "There is more than 1 face in the image."),
     "spoof_suspected": _Row(400, "InvalidImage"),
     "face": _Row(400, "InvalidImage"),
+    "session_over": _Row(400, "BadArgument"),
+    "rate_limited": _Row(429, "429", "Rate limit is exceeded. Try again later."),
     "overloaded": _Row(429, "429", "Rate limit is exceeded. Try again later."),
     "deadline_exceeded": _Row(408, "OperationTimeOut", "Request Timeout."),
     "client_gone": _Row(408, "OperationTimeOut", "Request Timeout."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mien.engine import Engine
 from mien.errors import NotFound
 from mien.gallery import Gallery, StoredFace
 from mien.image import Photo
@@ -22,7 +23,7 @@ from mien.service.dialects.azure.fields import (
 )
 from mien.types import Face, Faces
 
-__all__ = ["Registration", "change", "find", "register", "shown"]
+__all__ = ["Registration", "change", "find", "only_face", "register", "shown"]
 
 
 class Registration:
@@ -62,8 +63,7 @@ def register(
         AzureError: no face or several, or the group's own gate refuses it.
     """
     engine = models.engine_of(call, model)
-    photo = engine.photo(data)
-    face = _one(engine.detect(photo), photo, asked.target)
+    photo, face = only_face(engine, data, asked.target)
     embeddings = engine.embed(photo, face)
     quality = _quality(call, group, photo, face)
     (stored,) = call.gallery.add_faces(
@@ -77,6 +77,16 @@ def register(
         external_image_id=mark,
     )
     return stored
+
+
+def only_face(engine: Engine, data: bytes, target: Rectangle | None = None) -> tuple[Photo, Faces]:
+    """A photo and the one face in it, or in a rectangle of it.
+
+    Raises:
+        AzureError: no face or several.
+    """
+    photo = engine.photo(data)
+    return photo, _one(engine.detect(photo), photo, target)
 
 
 def find(gallery: Gallery, group: str, face_id: str, *, person: str | None = None) -> StoredFace:

@@ -23,6 +23,8 @@ from mien.service.dialects.azure.fields import Body, parse
 from mien.service.errors import Answer, log_unexpected
 
 __all__ = [
+    "MAX_IMAGE_BYTES",
+    "MIN_IMAGE_BYTES",
     "AzureRoute",
     "Detecting",
     "Reading",
