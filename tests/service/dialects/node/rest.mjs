@@ -67,10 +67,21 @@ async function who(path) {
   return answer.candidates.map((one) => persons[one.personId]);
 }
 
+const session = checked(
+  await client.path("/detectLiveness-sessions").post({
+    body: { livenessOperationMode: "Passive", deviceCorrelationId: "door 1" },
+  }),
+);
+const waiting = checked(
+  await client.path("/detectLiveness-sessions/{sessionId}", session.sessionId).get(),
+);
+checked(await client.path("/detectLiveness-sessions/{sessionId}", session.sessionId).delete());
+
 const missing = await client.path("/largepersongroups/{largePersonGroupId}", "gone").get();
 console.log(
   JSON.stringify({
     trained: trained.body.status,
+    session: waiting.status,
     member: await who(photos.member),
     stranger: await who(photos.stranger),
     refused: isUnexpected(missing) ? missing.body.error.code : null,
