@@ -18,8 +18,8 @@ CONTRACT = EmbeddingContract("mock", "0" * 64, 1, 4)
 
 
 @pytest.fixture
-def gallery(tmp_path):
-    with Gallery.open(f"sqlite:///{tmp_path / 'gallery.db'}") as opened:
+def gallery(url):
+    with Gallery.open(url) as opened:
         opened.create_group("people", contract=CONTRACT)
         yield opened
 
@@ -137,6 +137,8 @@ def test_beyond_the_limit_the_next_to_pass_go(gallery):
 def test_nothing_lies_open_in_the_database(gallery, tmp_path):
     secret = b"a template that nobody may read"
     gallery.annex.keep("kind", {"a": secret}, seconds=60, limit=9)
+    (row,) = rows(gallery, passing)
+    assert secret not in row.sealed
     for file in tmp_path.iterdir():
         assert secret not in file.read_bytes()
 
@@ -152,9 +154,9 @@ def test_a_value_under_another_id_or_kind_does_not_open(gallery):
     assert one.sealed != two.sealed
 
 
-def test_another_process_finds_what_is_kept(gallery, tmp_path):
+def test_another_opening_finds_what_is_kept(gallery, url):
     gallery.annex.keep("kind", {"a": b"one"}, seconds=60, limit=9)
-    with Gallery.open(f"sqlite:///{tmp_path / 'gallery.db'}") as again:
+    with Gallery.open(url) as again:
         assert again.annex.kept("kind", ["a"]) == {"a": b"one"}
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from mien import config
 from mien.errors import ConfigurationError, ImageTooLarge, ImageUrlError, ImageUrlTimeout
@@ -76,8 +82,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def site(address="127.0.0.1", port=0):
+def site(address="127.0.0.1", port=0, tls=None):
     server = ThreadingHTTPServer((address, port), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # a client that does not trust it hangs up
     server.asked, server.goes_to, server.stopping = [], "/photo", threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -162,6 +171,55 @@ def test_every_chunk_is_told_before_it_is_kept(local):
     sizes = []
     get(at(local), take=sizes.append)
     assert sum(sizes) == len(PHOTO)
+
+
+def test_tls_is_checked_against_the_name_and_not_the_address(tmp_path):
+    certificate, key = self_signed("photos.example", tmp_path)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(certificate, key)
+    names = Names(photos_example=[["127.0.0.1"]], other_example=[["127.0.0.1"]])
+    with site(tls=server_side) as server:
+        for host, trusted, fetched in (
+            ("photos.example", True, True),
+            ("photos.example", False, False),
+            ("other.example", True, False),
+        ):
+            one = fetcher(names)
+            if trusted:
+                one._tls = ssl.create_default_context(cafile=str(certificate))
+            url = at(server, host=host).replace("http:", "https:")
+            if fetched:
+                assert asyncio.run(one.fetch(url)) == PHOTO
+            else:
+                with pytest.raises(ImageUrlError, match="cannot be fetched"):
+                    asyncio.run(one.fetch(url))
+
+
+def self_signed(name, folder):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
 
 
 # ------------------------------------------------------------------ DNS rebinding

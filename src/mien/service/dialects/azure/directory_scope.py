@@ -19,7 +19,7 @@ from mien.gallery import Gallery
 from mien.service.call import Call
 from mien.service.dialects.azure import models
 from mien.service.dialects.azure.containers import Container
-from mien.service.dialects.azure.errors import bad_argument, missing
+from mien.service.dialects.azure.errors import AzureError, bad_argument, missing
 from mien.service.dialects.azure.fields import Body, uuids
 from mien.service.dialects.azure.matching import confidences, decision_at
 from mien.types import Embeddings
@@ -32,7 +32,10 @@ __all__ = [
     "groups",
     "home_of",
     "identify",
+    "join",
+    "leave",
     "persons",
+    "refuse_unknown",
 ]
 
 PREFIX = "azure.directory."
@@ -163,5 +166,5 @@ def refuse_unknown(gallery: Gallery, ids: Sequence[str]) -> None:
     for one in ids:
         try:
             home_of(gallery, one)
-        except Exception:
+        except AzureError:
             raise bad_argument("A person is not found.") from None

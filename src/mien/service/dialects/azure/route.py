@@ -133,9 +133,10 @@ async def with_photo(call: Call, work: Callable[[bytes], T]) -> T:
     with call.service.budget.hold() as holding:
         if kind == "application/json":
             body = parse(await call.read(MAX_JSON_BYTES))
-            data = await call.service.fetcher.fetch(
-                _url(body), max_bytes=MAX_IMAGE_BYTES, timeout_s=call.left, take=holding.take
-            )
+            with call.service.reading.hold():
+                data = await call.service.fetcher.fetch(
+                    _url(body), max_bytes=MAX_IMAGE_BYTES, timeout_s=call.left, take=holding.take
+                )
         elif kind == "application/octet-stream" or kind.startswith("image/"):
             try:
                 data = await call.read(MAX_IMAGE_BYTES, holding)
