@@ -93,6 +93,16 @@ def test_a_note_goes_with_its_person(gallery):
     assert rows(gallery, notes) == []
 
 
+def test_a_note_about_a_person_is_part_of_what_the_person_is_given(gallery):
+    person = gallery.add_person("people", "Ann")
+    gallery.annex.add_note("space", person.id, "A\nnn", group="people", person=person.id)
+    gallery.annex.add_note("space", "other", "x", group="people")
+    given = gallery.privacy.export("people", "Ann")["notes"]
+    assert given == [{"space": "space", "key": person.id, "document": "A\nnn"}]
+    gallery.privacy.erase("people", "Ann")
+    assert [row.key for row in rows(gallery, notes)] == ["other"]
+
+
 def test_an_application_sees_its_own_notes(gallery):
     gallery.create_application("other")
     other = gallery.for_application("other")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from mien.errors import AlreadyExists
 from mien.gallery.records.schema import groups, notes
 
-__all__ = ["Note", "add", "change", "delete", "find", "of_keys", "page"]
+__all__ = ["Note", "add", "change", "delete", "find", "of_keys", "of_person", "page"]
 
 
 class Note(NamedTuple):
@@ -70,6 +70,13 @@ def of_keys(
     """Key -> text of those of ``keys`` (at most 1000) that there are."""
     query = _of(application_seq, space).where(notes.c.key.in_(keys))
     return {row.key: row.document for row in connection.execute(query)}
+
+
+def of_person(connection: sa.Connection, person_seq: int) -> list[dict[str, Any]]:
+    """What is noted about a person: ``{"space", "key", "document"}`` each."""
+    query = sa.select(notes.c.space, notes.c.key, notes.c.document)
+    rows = connection.execute(query.where(notes.c.person_seq == person_seq).order_by(notes.c.seq))
+    return [dict(row._mapping) for row in rows]
 
 
 def change(
