@@ -292,3 +292,68 @@ def test_the_rest_of_azure_cognitiveservices_vision_face(old, people):
     with pytest.raises(APIErrorException) as refused:
         groups.get("g")
     assert refused.value.error.error.code == "LargePersonGroupNotFound"
+
+
+# ---------------------------------------------------------------------- attributes, with weights
+
+
+def looks(door, photo, *names, detector="detection_01"):
+    query = {
+        "detectionModel": detector,
+        "recognitionModel": "recognition_04",
+        "returnFaceAttributes": ",".join(names),
+        "returnFaceId": "false",
+    }
+    return door.azure.send("POST", "/detect", params=query, content=photo.read_bytes())
+
+
+def test_attributes_of_the_first_detection_model(door, people):
+    photo = people["Barack Obama"][0]
+    names = ("headPose", "occlusion", "blur", "exposure", "noise", "smile", "qualityForRecognition")
+    told = looks(door, photo, *names).json()[0]["faceAttributes"]
+    assert set(told) == set(names)
+    assert set(told["headPose"]) == {"pitch", "roll", "yaw"}
+    assert all(abs(angle) < 40 for angle in told["headPose"].values())
+    assert told["occlusion"] == {
+        "foreheadOccluded": False,
+        "eyeOccluded": False,
+        "mouthOccluded": False,
+    }
+    assert told["exposure"]["exposureLevel"] == "goodExposure"
+    assert told["qualityForRecognition"] in ("medium", "high")
+
+
+def test_attributes_of_the_third_detection_model(door, people):
+    photo = people["Barack Obama"][0]
+    told = looks(door, photo, "mask", "occlusion", detector="detection_03")
+    assert told.json()[0]["faceAttributes"]["mask"] == {
+        "type": "noMask",
+        "noseAndMouthCovered": False,
+    }
+
+
+def test_age_gender_and_emotion_are_for_applications_that_may(door, people):
+    names = ("age", "gender", "emotion")
+    photo = people["Barack Obama"][0]
+    assert looks(door, photo, *names).json()["error"]["code"] == "UnsupportedFeature"
+    door.azure.gallery.allow_attributes("default", names)
+    told = looks(door, photo, *names).json()[0]["faceAttributes"]
+    door.azure.gallery.allow_attributes("default", ())
+    assert told["gender"] == "male"
+    assert 30 < told["age"] < 70
+    assert set(told["emotion"]) == {
+        "anger",
+        "disgust",
+        "fear",
+        "happiness",
+        "neutral",
+        "sadness",
+        "surprise",
+    }
+    assert sum(told["emotion"].values()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["glasses", "accessories"])
+def test_a_model_whose_licence_is_not_accepted_is_an_unsupported_feature(door, people, name):
+    answer = looks(door, people["Barack Obama"][0], name)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "UnsupportedFeature")
