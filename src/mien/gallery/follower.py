@@ -102,6 +102,12 @@ class Follower:
                 raise NotFound(f"There is no group {row.group.name!r}.")
         self._save_in_time(row.seq)
 
+    def follow(self, group_seq: int) -> None:
+        """Bring the index level with the records, if it holds the group; never raises."""
+        if group_seq in self._versions:
+            with contextlib.suppress(GalleryUnavailable):  # the next search says so
+                self._catch_up(group_seq)
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups, at once: from memory, and from snapshots.
 
@@ -109,10 +115,7 @@ class Follower:
             GalleryUnavailable: a snapshot can neither be changed nor deleted.
         """
         for seq in group_seqs:
-            if seq in self._versions:
-                # The deletion is committed: if this fails, the next search does it.
-                with contextlib.suppress(GalleryUnavailable):
-                    self._catch_up(seq)
+            self.follow(seq)  # the deletion is committed: if this fails, the next search does it
             self._erase(seq)
 
     def close(self) -> None:

@@ -209,7 +209,7 @@ class Gallery(Curation):
             checks.contracts_agree(group, row.group.contract, contract)
             wanted = Embeddings(checked, embeddings.norm)
             if person is None:
-                return [
+                stored = [
                     face
                     for i in range(len(wanted))
                     for face in self._register(
@@ -220,9 +220,12 @@ class Gallery(Curation):
                         origin.only(i),
                     )
                 ]
-            find = self._ensured if create_person else self._person
-            found = find(connection, row, checks.person_name(person))
-            return self._register(connection, row, found, wanted, origin)
+            else:
+                find = self._ensured if create_person else self._person
+                found = find(connection, row, checks.person_name(person))
+                stored = self._register(connection, row, found, wanted, origin)
+        self._searcher.follow(row.seq)
+        return stored
 
     def _register(
         self,

@@ -63,6 +63,13 @@ class Searcher:
         self._follower.freshen(row)
         return self._named(row, self._index.search(row.seq, probes, k=k))
 
+    def follow(self, group_seq: int) -> None:
+        """Put what was just written into the index, so that the next search need not wait for it.
+
+        It is no more than a help: a search reads what is missing anyway.
+        """
+        self._follower.follow(group_seq)
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups, at once: from memory, and from snapshots.
 

@@ -108,6 +108,9 @@ class SharedFollower:
         if not (level and self._index.mark(row.seq)) and not self._catch_up(row.seq):
             raise NotFound(f"There is no group {row.group.name!r}.")
 
+    def follow(self, group_seq: int) -> None:
+        """Nothing: a server's writes are slow, and the next search makes them."""
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups; if the index is away, when it is back."""
         for seq in group_seqs:
