@@ -150,6 +150,11 @@ class Settings(BaseSettings):
     bulk_max_bytes: int = Field(
         default=20_000 * MEGABYTE, ge=1, description="Bytes of all photos of one zip, unpacked."
     )
+    migrate_max_bytes: int = Field(
+        default=2000 * MEGABYTE,
+        ge=1,
+        description="Bytes of one file of another program's vectors, and what reading it may take.",
+    )
     max_jobs: int = Field(
         default=16, ge=1, description="Unfinished jobs of one application; more are refused."
     )

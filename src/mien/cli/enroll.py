@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mien.engine import EnrolmentPhoto, PhotoOutcome
     from mien.results import Rejection
 
-__all__ = ["enroll"]
+__all__ = ["enroll", "tell_outcomes"]
 
 ALREADY_THERE = "duplicate"
 
@@ -84,11 +84,24 @@ def enroll(
 
 
 def _enroll(run: Run, group: str, photos: Sequence[EnrolmentPhoto], report: Path | None) -> None:
+    found = run.engine.enroll_each(run.gallery, group, photos)
+    tell_outcomes(run, group, found, total=len(photos), report=report)
+
+
+def tell_outcomes(
+    run: Run,
+    group: str,
+    found: Iterator[PhotoOutcome],
+    *,
+    total: int,
+    report: Path | None,
+) -> None:
+    """Show each outcome when it comes, then answer, and write the report that was asked for."""
     from mien.cli.enroll_report import write_report
 
     outcomes: list[PhotoOutcome] = []
     try:
-        for outcome in _shown(run.engine.enroll_each(run.gallery, group, photos), len(photos)):
+        for outcome in _shown(found, total):
             outcomes.append(outcome)
             _tell(outcome)
     finally:  # of an interrupted run too
