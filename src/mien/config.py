@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     )
 
     # Service
+    purge_interval_s: float = Field(
+        default=3600.0,
+        ge=0,
+        description="Seconds from one purge of what retention no longer allows to the next, by the "
+        "server; 0: none, run `mien gallery purge`.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the server listens on.")
     auth: bool = Field(default=True, description="Demand an API key on /v1.")
