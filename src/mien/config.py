@@ -162,6 +162,12 @@ class Settings(BaseSettings):
         default=30.0, ge=0, description="Days that the record of a finished job is kept."
     )
 
+    audit_searches: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether identify and verify write to the audit log who searched, when, in "
+        "which group and whom it gave: off or on.",
+    )
+
     # Service
     purge_interval_s: float = Field(
         default=3600.0,
