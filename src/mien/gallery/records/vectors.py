@@ -223,7 +223,9 @@ def _vectors(
         .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
     )
     if wanted is None:
-        with connection.execution_options(yield_per=_BATCH).execute(query) as result:
+        # For this statement only: set on the connection, it would give every later statement a
+        # cursor on the server too, and nobody closes those that are not read to their end.
+        with connection.execute(query, execution_options={"yield_per": _BATCH}) as result:
             yield from result.partitions()
         return
     for part in _parts(wanted):
