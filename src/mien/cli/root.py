@@ -16,6 +16,7 @@ from mien.cli import (
     gallery,
     identify,
     liveness,
+    migrate,
     models,
     photos,
     privacy,
@@ -63,3 +64,4 @@ for command in (
     serving.serve,
 ):
     cli.add_command(command)
+gallery.gallery.add_command(migrate.migrate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -14,7 +14,7 @@ from mien.cli.output import tell, tell_json
 
 if TYPE_CHECKING:
     from mien.config import Settings
-    from mien.engine import Engine
+    from mien.engine import Engine, EnrolmentPhoto, PhotoOutcome
     from mien.gallery import Gallery
     from mien.models import ModelStore
 
@@ -56,6 +56,18 @@ def _serve(settings: Settings) -> None:
     serve(settings)
 
 
+def _cluster(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    photos: Sequence[EnrolmentPhoto],
+    address: str,
+) -> Iterator[PhotoOutcome]:
+    from mien.engine.cluster import enroll_on_cluster
+
+    return enroll_on_cluster(engine, gallery, group, photos, address=address)
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """Where the commands get their parts from. Tests put other parts in.
@@ -65,12 +77,16 @@ class Rooms:
         engine: settings, store -> an engine.
         gallery: URL, application, whether it is made where it is missing -> an open gallery.
         serve: settings -> None; serves until it is interrupted.
+        cluster: engine, gallery, group, photos, address of a Dask cluster -> outcomes.
     """
 
     models: Callable[[Settings], ModelStore] = _models
     engine: Callable[[Settings, ModelStore], Engine] = _engine
     gallery: Callable[[str, str, bool], Gallery] = _gallery
     serve: Callable[[Settings], None] = _serve
+    cluster: Callable[
+        [Engine, Gallery, str, Sequence[EnrolmentPhoto], str], Iterator[PhotoOutcome]
+    ] = _cluster
 
 
 @dataclass(frozen=True)

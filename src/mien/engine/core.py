@@ -212,13 +212,18 @@ class Engine(PhotoEngine):
         decision = for_identification(
             self.calibration, gallery_size=size, fpir=fpir, threshold=threshold
         )
-        return recognition.identify(
+        check = living.asked(self, liveness)
+        found = recognition.identify(
             self,
             gallery,
             group,
             image,
-            options=recognition.Search(top, decision, size, living.asked(self, liveness)),
+            options=recognition.Search(top, decision, size, check),
         )
+        if self.settings.audit_searches == "on":
+            persons = [[one.person_id for one in face.candidates] for face in found.faces]
+            gallery.privacy.record_identification(group, persons, liveness=check.policy)
+        return found
 
     def verify(
         self,
@@ -243,6 +248,9 @@ class Engine(PhotoEngine):
         """
         decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
         check = living.asked(self, liveness)
-        return recognition.verify(
+        compared = recognition.verify(
             self, gallery, group, person, image, decision=decision, check=check
         )
+        if self.settings.audit_searches == "on":
+            gallery.privacy.record_verification(group, person, match=compared.match)
+        return compared

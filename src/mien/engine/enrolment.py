@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +95,29 @@ class _Refused:
     known_face: str | None = None
 
 
+Looked = _Prepared | _Refused
+"""What is known of a photo before it is stored; it can be pickled."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """What a look at a photo needs to know.
+
+    Attributes:
+        name: of the photo, for the answer.
+        min_quality: what the group asks for, 0 to 1, or None.
+        check: of liveness.
+    """
+
+    name: str
+    min_quality: float | None
+    check: LivenessCheck
+
+
+Look = Callable[[Photo, LookOptions], Looked]
+"""Looks at a photo: :func:`look_at` with an engine, here or somewhere else."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where photos go, and what the group asks of them."""
@@ -104,6 +128,7 @@ class _Place:
     settings: GroupSettings
     create_group: bool
     check: LivenessCheck
+    look: Look
 
 
 def photos_of(
@@ -133,6 +158,7 @@ def enroll_each(
     threads: Executor | None = None,
     ahead: int | None = None,
     create_group: bool = True,
+    look: Look | None = None,
 ) -> Generator[PhotoOutcome, None, None]:
     """See :meth:`mien.Engine.enroll_each`.
 
@@ -142,6 +168,7 @@ def enroll_each(
         threads: who looks at the photos; None: the engine's threads.
         ahead: photos that are looked at before their turn; None: twice the thread budget.
         create_group: make the group where it is missing.
+        look: looks at a photo; None: the engine does.
 
     Raises:
         NotFound: no such group, and ``create_group`` is False.
@@ -153,9 +180,10 @@ def enroll_each(
     if check.looks:
         _ = engine.liveness
     settings = _checked_settings(engine, gallery, group)
-    place = _Place(engine, gallery, group, settings, create_group, check)
+    look = partial(look_at, engine) if look is None else look
+    place = _Place(engine, gallery, group, settings, create_group, check, look)
     pool = threads or engine.pool
-    waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
+    waiting: deque[tuple[EnrolmentPhoto, Future[Looked]]] = deque()
     source = iter(photos)
     ahead = ahead or 2 * engine.settings.thread_budget
     try:
@@ -203,7 +231,7 @@ def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSett
     return DEFAULT_SETTINGS
 
 
-def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:
+def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
     """Read, detect, judge and embed the face of one photo, unless it is enrolled already."""
     sha256 = None
     try:
@@ -212,33 +240,47 @@ def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:
         known = face_of_photo(place.gallery, place.group, photo.person, sha256)
         if known is not None:
             return _Refused(_duplicate(photo.name), sha256, known.id)
-        return _look(place, photo.name, opened)
+        return place.look(opened, LookOptions(photo.name, place.settings.min_quality, place.check))
+    except (ImageError, InvalidArgument) as error:
+        return refused(photo.name, error.code, error.message, sha256)
+
+
+def look_at(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
+    """Judge and embed the largest face of a photo; nothing is stored."""
+    try:
+        return _look(engine, opened, options)
     except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
-        return _Refused(Rejection(photo.name, (error.code,), error.message), sha256)
+        return refused(options.name, error.code, error.message, opened.sha256)
 
 
-def _look(place: _Place, name: str, opened: Photo) -> _Prepared | _Refused:
-    """Judge and embed the largest face."""
-    engine = place.engine
+def refused(name: str, reason: str, message: str, sha256: str | None) -> Looked:
+    """A photo that is not enrolled."""
+    return _Refused(Rejection(name, (reason,), message), sha256)
+
+
+def _look(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
+    name = options.name
     found = engine.represent(opened, max_faces=2)
     refusal = _refusal(name, found.detection.faces, engine.settings)
-    least, quality = place.settings.min_quality, None
+    least, quality = options.min_quality, None
     if refusal is None and least is not None:
         quality, refusal = _judge(engine, name, opened, found.detection.faces, least)
     if refusal is not None:
         return _Refused(refusal, opened.sha256)
-    told = _live(place, opened, found)
-    if told is not None and place.check.enforces and not told.live:
+    told = _live(engine, opened, found, options.check)
+    if told is not None and options.check.enforces and not told.live:
         reason = Rejection(name, ("spoof_suspected",), living.advice(told))
         return _Refused(reason, opened.sha256)
     return _Prepared(found.without_image(), opened.sha256, quality, told)
 
 
-def _live(place: _Place, opened: Photo, found: Representation) -> LivenessVerdict | None:
+def _live(
+    engine: Engine, opened: Photo, found: Representation, check: LivenessCheck
+) -> LivenessVerdict | None:
     """The verdict on the face that is enrolled, if it is asked for."""
-    if not place.check.looks:
+    if not check.looks:
         return None
-    return living.verdicts(place.engine, opened, [found.detection[0]], place.check)[0]
+    return living.verdicts(engine, opened, [found.detection[0]], check)[0]
 
 
 def _judge(
@@ -275,12 +317,11 @@ def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
     return None
 
 
-def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused) -> PhotoOutcome:
+def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutcome:
     """Commit one face."""
     if isinstance(prepared, _Refused):
-        refused = prepared
         return PhotoOutcome(
-            photo, None, refused.rejection, None, refused.sha256, refused.known_face
+            photo, None, prepared.rejection, None, prepared.sha256, prepared.known_face
         )
     found, gallery = prepared.found, place.gallery
     if place.create_group:

@@ -88,6 +88,11 @@ class Photo:
         return f"<Photo{label} {self.width}x{self.height} {self.format}>"
 
     @property
+    def source(self) -> bytes | RGB:
+        """What the same photo can be opened from in another process: its file, or its pixels."""
+        return self.pixels() if self._header is None else self._encoded
+
+    @property
     def sha256(self) -> str:
         """Hex digest of the encoded bytes; for arrays, of their size and upright RGB pixels."""
         with self._lock:

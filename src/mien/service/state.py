@@ -15,6 +15,7 @@ from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
 from mien.service.pool import Pool
+from mien.service.retention import Retention
 
 __all__ = ["Service"]
 
@@ -36,6 +37,7 @@ class Service:
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
         jobs: does what outlives its request, on the inference workers, behind all requests.
+        retention: deletes at intervals what the groups' retention no longer allows.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
     """
@@ -55,6 +57,9 @@ class Service:
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
+        self.retention = Retention(
+            gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
+        )
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -69,7 +74,11 @@ class Service:
         return self._stopped.is_set()
 
     def warm_up(self) -> None:
-        """Load the models in the background, so that the first request does not wait for them."""
+        """Load the models in the background, so that the first request does not wait for them.
+
+        Retention begins with it.
+        """
+        self.retention.start()
         threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
 
     def gallery_answers(self) -> bool:
@@ -85,6 +94,7 @@ class Service:
         """Refuse new work from now on; what was accepted goes on."""
         self._stopped.set()
         self.jobs.stop()
+        self.retention.stop()
         self.inference.refuse()
         self.records.refuse()
 
@@ -92,6 +102,7 @@ class Service:
         """Finish accepted work and end the threads (blocking)."""
         self.stop()
         self.jobs.close(timeout_s=self.settings.request_timeout_s)
+        self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
 

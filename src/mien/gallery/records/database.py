@@ -15,6 +15,7 @@ from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
 from mien.gallery.protect import KeyWrapper, key_ring
 from mien.gallery.records import postgres, sqlite
 from mien.gallery.records.backend import Backend, Engines
+from mien.gallery.records.search_log import SearchLog
 from mien.gallery.records.vault import OPTION, Vault
 
 __all__ = ["Database"]
@@ -62,6 +63,7 @@ class Database:
         self.name = self._backend.name
         self.file = self._backend.file
         self.makes_tables = self._backend.makes_tables
+        self.searches = SearchLog(self)
         self._pid = os.getpid()
         self._closed = False
         self._engine = self._engines.reading

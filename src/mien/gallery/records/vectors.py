@@ -222,7 +222,9 @@ def _vectors(
     mine = sa.and_(members.c.group_seq == row.seq, members.c.person_seq == faces.c.person_seq)
     if wanted is None:
         everything = sa.select(*columns).join(members, mine).where(of_contract)
-        with connection.execution_options(yield_per=_BATCH).execute(everything) as result:
+        # For this statement only: set on the connection, it would give every later statement a
+        # cursor on the server too, and nobody closes those that are not read to their end.
+        with connection.execute(everything, execution_options={"yield_per": _BATCH}) as result:
             yield from result.partitions()
         return
     # an outer join: see _OWNERS
