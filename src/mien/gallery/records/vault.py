@@ -87,6 +87,30 @@ class Vault:
             key = self._new_person_key(connection, person_seq)
         return [seal(secret, key=key, context=context) for secret, context in secrets]
 
+    def new_person_keys(
+        self, connection: sa.Connection, application_seq: int, owners: Sequence[tuple[int, str]]
+    ) -> dict[int, bytes]:
+        """Keys for persons (number and id) of one application who have none yet.
+
+        Raises:
+            KeyMissing, KeyMismatch: the master key is not the gallery's; nothing is written.
+        """
+        outer = self._newest(connection, application_seq) or self._new_data_key(
+            connection, application_seq, 1
+        )
+        keys = {seq: new_key() for seq, _ in owners}
+        rows = [
+            {
+                "person_seq": seq,
+                "version": outer.version,
+                "wrapped": seal(keys[seq], key=outer.key, context=_person_context(name)),
+            }
+            for seq, name in owners
+        ]
+        if rows:
+            connection.execute(person_keys.insert(), rows)
+        return keys
+
     def open_for(
         self, connection: sa.Connection, sealed: Sequence[tuple[int, bytes, bytes]]
     ) -> list[bytes]:
