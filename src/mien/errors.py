@@ -30,7 +30,7 @@
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
-    │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, cannot be written
+    │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
     │   ├── KeyMissing               key_missing             the master key is not at hand
     │   └── KeyMismatch              key_mismatch            a key that does not open what is stored

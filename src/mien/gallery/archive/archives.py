@@ -85,7 +85,7 @@ class Archives:
         Args:
             file: takes bytes, such as :func:`mien.gallery.archive.new_file` gives; need not be
                 able to seek.
-            key: opens the archive: a :class:`Passphrase` or a :class:`mien.gallery.protect.KeyRing`.
+            key: opens the archive: a :class:`Passphrase`, or a :class:`KeyRing` of ``protect``.
             only: names of groups; None: all.
             log: put the audit log in, as evidence. Importing does not read it.
 
@@ -173,9 +173,7 @@ class Archives:
         if wanted is not None:
             return [groups.find(connection, seq, name) for name in dict.fromkeys(wanted)]
         names: list[str] = []
-        while page := groups.page(
-            connection, seq, after=names[-1] if names else None, limit=_PAGE
-        ):
+        while page := groups.page(connection, seq, after=names[-1] if names else None, limit=_PAGE):
             names += [group.name for group in page]
         return [groups.find(connection, seq, name) for name in names]
 

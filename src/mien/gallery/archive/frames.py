@@ -90,7 +90,8 @@ class FrameWriter:
                 part = b"".join(blobs[start * each : (i + 1) * each])
                 self._put(Frame(kind, rows[start : i + 1], part, facts))
                 start, size = i + 1, 0
-        self.counts[kind] += len(rows)
+        if rows:
+            self.counts[kind] += len(rows)
 
     def end(self) -> None:
         """Write the last frame."""

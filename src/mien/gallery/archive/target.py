@@ -53,7 +53,7 @@ def open_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     name = Path(path).name
     try:
-        file = Path(path).open("rb")
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise ArchiveUnusable(f"{name!r} cannot be read: {error.strerror}.") from None
     with file:

@@ -264,8 +264,7 @@ def write_faces(
     ]
     seqs = connection.execute(insert, values).scalars().all()
     written = {
-        name: replace(face, seq=seq)
-        for (name, face), seq in zip(new.items(), seqs, strict=True)
+        name: replace(face, seq=seq) for (name, face), seq in zip(new.items(), seqs, strict=True)
     }
     inside: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     for face in written.values():

@@ -12,7 +12,7 @@ from mien.gallery.records import applications
 from mien.gallery.records.database import Database
 from mien.gallery.records.seal_old import is_sealed, seal_old
 
-__all__ = ["HEAD", "VERSION_TABLE", "migrate"]
+__all__ = ["HEAD", "VERSION_TABLE", "migrate", "upgrade"]
 
 HEAD = "0002"
 """Number of the newest migration in ``migrations/versions``."""
@@ -42,7 +42,7 @@ def migrate(database: Database) -> None:
     database.prepare()
     with database.writing() as connection:
         if _revision(connection, database.name) != HEAD:
-            _upgrade(connection)
+            upgrade(connection)
             applications.ensure(connection, DEFAULT_APPLICATION)
     _seal(database)
 
@@ -78,10 +78,11 @@ def _revision(connection: sa.Connection, name: str) -> str | None:
     return revision
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def upgrade(connection: sa.Connection, revision: str = HEAD) -> None:
+    """Apply the migrations that are missing up to ``revision``, in the caller's transaction."""
     from alembic import command
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "mien.gallery.records:migrations")
-    command.upgrade(config, HEAD)
+    command.upgrade(config, revision)

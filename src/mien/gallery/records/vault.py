@@ -161,7 +161,7 @@ class Vault:
         context = self._context(connection, application_seq, f"secret {name}")
         if row is not None:
             return self.unwrap(connection, row.wrapped, row.kek_id, context)
-        made, master = new_key(), self._masters(connection)
+        made, master = new_key(), self.master(connection)
         connection.execute(
             table.insert().values(
                 application_seq=application_seq,
@@ -174,7 +174,7 @@ class Vault:
 
     def wrap(self, connection: sa.Connection, key: bytes, context: bytes) -> Wrapped:
         """A key that the gallery itself needs, wrapped by the current master key."""
-        master = self._masters(connection)
+        master = self.master(connection)
         return Wrapped(key, master.wrap(key, context=context), master.current)
 
     def unwrap(
@@ -185,7 +185,7 @@ class Vault:
         Raises:
             KeyMissing, KeyMismatch: the master key is not the gallery's.
         """
-        return self._masters(connection).unwrap(bytes(wrapped), key_id=key_id, context=context)
+        return self.master(connection).unwrap(bytes(wrapped), key_id=key_id, context=context)
 
     # ------------------------------------------------------------------ renewal
 
@@ -195,7 +195,7 @@ class Vault:
         Returns:
             How many were wrapped by another.
         """
-        master = self._masters(connection)
+        master = self.master(connection)
         done = 0
         for table, name in ((application_keys, "version"), (application_secrets, "name")):
             stale = sa.select(table).where(table.c.kek_id != master.current)
@@ -345,7 +345,7 @@ class Vault:
     def _new_data_key(
         self, connection: sa.Connection, application_seq: int, version: int
     ) -> _DataKey:
-        key, master = new_key(), self._masters(connection)
+        key, master = new_key(), self.master(connection)
         context = self._context(connection, application_seq, f"key {version}")
         connection.execute(
             application_keys.insert().values(
@@ -358,7 +358,12 @@ class Vault:
         )
         return _DataKey(version, key)
 
-    def _masters(self, connection: sa.Connection) -> KeyWrapper:
+    def master(self, connection: sa.Connection) -> KeyWrapper:
+        """The master keys, which are read when they are first needed.
+
+        Raises:
+            KeyMissing, ConfigurationError: there is none that can be used.
+        """
         with self._lock:
             if self._master is None:
                 count = sa.select(sa.func.count()).select_from(application_keys)
