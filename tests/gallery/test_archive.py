@@ -323,14 +323,20 @@ def test_persons_to_leave_out_can_be_named(source, target):
 # ---------------------------------------------------------------- files that are wrong
 
 
-@pytest.fixture
-def kept(tmp_path):
-    """An archive, and an empty gallery to import into."""
-    with Gallery.open(f"sqlite:///{tmp_path / 'from.db'}") as gallery:
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory):
+    """The bytes of an archive."""
+    place = tmp_path_factory.mktemp("archived") / "from.db"
+    with Gallery.open(f"sqlite:///{place}") as gallery:
         fill(gallery)
-        data = exported(gallery).getvalue()
+        return exported(gallery).getvalue()
+
+
+@pytest.fixture
+def kept(archived, tmp_path):
+    """An archive, and an empty gallery to import into."""
     with Gallery.open(f"sqlite:///{tmp_path / 'to.db'}") as empty:
-        yield data, empty
+        yield archived, empty
 
 
 def refused(empty, data, error=ArchiveUnusable, key=KEY, match=None):
@@ -422,7 +428,7 @@ def test_a_newer_format(kept, monkeypatch):
         ("groups", [None], {}),
         ("persons", [{"id": "short"}], {}),
         ("persons", [[]], {}),
-        ("faces", [], {"contract": {"model": "m", "dim": 10**9}}),
+        ("faces", [{}], {"contract": {"model": "m", "dim": 10**9}}),
         ("faces", [{}], {}),
         ("images", [{"face": "0" * 32, "kind": "crop", "media_type": "x", "data": 0}], {}),
         ("images", [{"face": "0" * 32, "kind": "crop", "media_type": "x", "data": -1}], {}),
@@ -487,7 +493,8 @@ def test_memory_does_not_grow_with_the_faces(tmp_path):
 def add_many(made, count):
     vectors = unit_vectors(count, 512, seed=5)
     for start in range(0, count, 100):
-        part = Embeddings(vectors[start : start + 100], np.ones(100, np.float32))
+        own = vectors[start : start + 100]
+        part = Embeddings(own, np.ones(len(own), np.float32))
         made.gallery.add_faces("people", "person-00000", part, contract=made.contract)
 
 

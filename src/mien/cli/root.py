@@ -13,10 +13,10 @@ from mien.cli import (
     doctor,
     enroll,
     evaluate,
-    gallery,
     identify,
     liveness,
     models,
+    operations,
     photos,
     privacy,
 )
@@ -50,7 +50,7 @@ for command in (
     identify.verify,
     albums.cluster,
     albums.find,
-    gallery.gallery,
+    operations.gallery,  # of cli/gallery.py, with what curation.py and operations.py add
     models.models,
     privacy.person,
     privacy.consent,

@@ -4,6 +4,20 @@ What works inside one application is :attr:`mien.gallery.Gallery.archive`.
 """
 
 from mien.gallery.operations.backup import BackedUp, backup
+from mien.gallery.operations.check import Check, check, rebuild_index
+from mien.gallery.operations.drill import Drill, drill
 from mien.gallery.operations.restore import Restored, restore
+from mien.gallery.records.integrity import Fault
 
-__all__ = ["BackedUp", "Restored", "backup", "restore"]
+__all__ = [
+    "BackedUp",
+    "Check",
+    "Drill",
+    "Fault",
+    "Restored",
+    "backup",
+    "check",
+    "drill",
+    "rebuild_index",
+    "restore",
+]

@@ -31,7 +31,7 @@ from mien.errors import ArchiveUnusable, InvalidArgument, KeyMismatch
 from mien.gallery.protect.master import KeyWrapper
 from mien.gallery.protect.sealing import KEY_BYTES, new_key, open_sealed, seal
 
-__all__ = ["Passphrase", "SealedReader", "SealedWriter"]
+__all__ = ["Passphrase", "SealedReader", "SealedWriter", "key_id"]
 
 MAGIC = b"MIENARC\0"
 FORMAT = 1
@@ -189,19 +189,14 @@ class SealedReader:
 
     def __init__(self, stream: BinaryIO, key: KeyWrapper) -> None:
         self._stream = stream
-        start = self._take(len(MAGIC) + _LENGTH.size)
-        if len(start) < len(MAGIC) + _LENGTH.size or start[: len(MAGIC)] != MAGIC:
-            raise ArchiveUnusable("This is no archive of Mien.")
-        (length,) = _LENGTH.unpack(start[len(MAGIC) :])
-        text = self._take(length) if length <= _MAX_HEAD else b""
-        key_id, wrapped = _head(text, length)
-        if key_id == Passphrase.current and key.current != Passphrase.current:
+        head, which, wrapped = _head(stream)
+        if which == Passphrase.current and key.current != Passphrase.current:
             raise KeyMismatch("The file was made with a passphrase: name the passphrase.")
-        own = key.unwrap(wrapped, key_id=key_id, context=_CONTEXT)
+        own = key.unwrap(wrapped, key_id=which, context=_CONTEXT)
         if len(own) != KEY_BYTES:
             raise ArchiveUnusable("The head of the file is damaged.")
         self._cipher = AESGCM(own)
-        self._facts = hashlib.sha256(start + text).digest()
+        self._facts = hashlib.sha256(head).digest()
         self._number = 0
         self._ended = False
         self._next = self._take(BLOCK + _TAG)
@@ -251,26 +246,45 @@ class SealedReader:
             ) from None
 
     def _take(self, count: int) -> bytes:
-        found = bytearray()
-        try:
-            while len(found) < count:
-                part = self._stream.read(count - len(found))
-                if not part:
-                    break
-                found += part
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ArchiveUnusable(f"The file cannot be read: {reason}.") from None
-        return bytes(found)
+        return _take(self._stream, count)
 
 
-def _head(text: bytes, length: int) -> tuple[str, bytes]:
-    """Name of the key that wraps the stream's key, and the wrapped key."""
+def key_id(stream: BinaryIO) -> str:
+    """Which key opens a stream, of which the head is read: ``passphrase``, or a master key's id.
+
+    Raises:
+        ArchiveUnusable: no such stream, one of a newer Mien, or a damaged one.
+    """
+    return _head(stream)[1]
+
+
+def _take(stream: BinaryIO, count: int) -> bytes:
+    found = bytearray()
+    try:
+        while len(found) < count:
+            part = stream.read(count - len(found))
+            if not part:
+                break
+            found += part
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ArchiveUnusable(f"The file cannot be read: {reason}.") from None
+    return bytes(found)
+
+
+def _head(stream: BinaryIO) -> tuple[bytes, str, bytes]:
+    """The head, the name of the key that wraps the stream's key, and the wrapped key."""
+    start = _take(stream, len(MAGIC) + _LENGTH.size)
+    if len(start) < len(MAGIC) + _LENGTH.size or start[: len(MAGIC)] != MAGIC:
+        raise ArchiveUnusable("This is no archive of Mien.")
+    (length,) = _LENGTH.unpack(start[len(MAGIC) :])
+    text = _take(stream, length) if length <= _MAX_HEAD else b""
     try:
         head: Any = json.loads(text) if len(text) == length else None
         newer = head["format"] > FORMAT
         if not newer:
-            return str(head["key_id"]), base64.b64decode(head["wrapped"], validate=True)
+            wrapped = base64.b64decode(head["wrapped"], validate=True)
+            return start + text, str(head["key_id"]), wrapped
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise ArchiveUnusable("The head of the file is damaged.") from None
     raise ArchiveUnusable("The file was made by a newer Mien: upgrade Mien.")
