@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +33,20 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # within a day of the first or the last that there is
+        raise ValueError("no moment in UTC") from None
+
+
+def _corners(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if box[0] > box[2] or box[1] > box[3]:
+        raise ValueError("the corners of a box are in the wrong order")
+    return box
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
 Text = Annotated[str, AfterValidator(_no_nul)]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -56,7 +71,7 @@ class ArchivedGroup(_Row):
     name: Annotated[str, AfterValidator(checks.group_name)]
     contract: ArchivedContract
     scoring: Scoring
-    created_at: AwareDatetime
+    created_at: Moment
     settings: dict[str, Any]
     user_data: Text | None
 
@@ -70,9 +85,9 @@ class ArchivedConsent(_Row):
     text_version: Annotated[Text, Field(min_length=1, max_length=64)]
     language: Annotated[Text, Field(min_length=1, max_length=35)]
     evidence: Annotated[Text, Field(max_length=4096)] | None
-    given_at: AwareDatetime
-    expires_at: AwareDatetime | None
-    withdrawn_at: AwareDatetime | None
+    given_at: Moment
+    expires_at: Moment | None
+    withdrawn_at: Moment | None
 
 
 class ArchivedPerson(_Row):
@@ -80,8 +95,8 @@ class ArchivedPerson(_Row):
 
     id: Id
     anonymous: bool
-    created_at: AwareDatetime
-    last_seen_at: AwareDatetime | None
+    created_at: Moment
+    last_seen_at: Moment | None
     user_data: Text | None
     external_id: Annotated[str, AfterValidator(checks.external_id)] | None
     groups: list[tuple[str, Annotated[str, AfterValidator(checks.person_name)]]]
@@ -95,11 +110,11 @@ class ArchivedFace(_Row):
     person: Id
     norm: Finite | None
     source_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
-    box: tuple[Finite, Finite, Finite, Finite] | None
+    box: Annotated[tuple[Finite, Finite, Finite, Finite], AfterValidator(_corners)] | None
     quality: Annotated[float, Field(ge=0, le=1)] | None
     external_image_id: Annotated[str, AfterValidator(checks.external_id)] | None
     user_data: Text | None
-    created_at: AwareDatetime
+    created_at: Moment
 
 
 class ArchivedImage(_Row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from mien.types import Result
 __all__ = ["Restored", "restore"]
 
 _WORD = 64
+_SCHEMA = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def restore(
     wrapper = key_ring(config.load(), create=False) if keys is None else keys
     reader = FrameReader(SealedReader(file, wrapper), "backup")
     schema = str(reader.manifest.get("schema"))
+    if not _SCHEMA.fullmatch(schema):
+        raise ArchiveUnusable("The backup's manifest is damaged.")
     if schema > HEAD:
         raise ArchiveUnusable("The backup was made by a newer Mien: upgrade Mien.")
     stones = Tombstones()

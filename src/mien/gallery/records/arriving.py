@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -143,7 +143,7 @@ def _known(
 
 def set_created(connection: sa.Connection, group_seq: int, moment: datetime) -> None:
     """When a group was made, as the archive says."""
-    values = groups.update().where(groups.c.seq == group_seq).values(created_at=_utc(moment))
+    values = groups.update().where(groups.c.seq == group_seq).values(created_at=moment)
     connection.execute(values)
 
 
@@ -174,10 +174,10 @@ def write_persons(
             "id": one.id,
             "application_seq": application_seq,
             "anonymous": one.anonymous,
-            "created_at": _utc(one.created_at),
+            "created_at": one.created_at,
             "user_data": one.user_data,
             "external_id": one.external_id,
-            "last_seen_at": _utc(one.last_seen_at),
+            "last_seen_at": one.last_seen_at,
         }
         for one in new
     ]
@@ -197,7 +197,6 @@ def write_persons(
     rows = [
         {
             **consent,
-            **{name: _utc(consent[name]) for name in ("given_at", "expires_at", "withdrawn_at")},
             "id": other_id(consent["id"]) if consent["id"] in taken else consent["id"],
             "application_seq": application_seq,
             "person_seq": seq,
@@ -308,12 +307,7 @@ def _columns(face: NewFace) -> dict[str, Any]:
         "id": face.id,
         "person_seq": face.owner.seq,
         "source_key": source_key(values["source_sha256"], box),
-        "created_at": _utc(values["created_at"]),
     }
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from mien.errors import AlreadyExists, GalleryUnavailable
+from mien.gallery.index.snapshots import Snapshots
 from mien.gallery.protect import KeyWrapper
 from mien.gallery.records import dump
 from mien.gallery.records.database import Database
@@ -96,6 +97,8 @@ def _new_file(
         with _alone(file) if there else _nothing():
             part.replace(file)
             _sync(file.parent)
+        if there:
+            _forget_index(file)
     except OSError as error:
         raise GalleryUnavailable(
             f"The gallery {file.name!r} cannot be written: {error.strerror}."
@@ -104,6 +107,13 @@ def _new_file(
         for end in ("", "-wal", "-shm"):
             with suppress(OSError):
                 part.with_name(part.name + end).unlink(missing_ok=True)
+
+
+def _forget_index(file: Path) -> None:
+    """Delete the snapshots of the gallery that was replaced: they hold who is not there any more."""
+    snapshots = Snapshots(file.with_name(f"{file.name}-index"))
+    for group in snapshots.groups():
+        snapshots.drop(group)
 
 
 @contextmanager
