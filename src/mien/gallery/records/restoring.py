@@ -110,7 +110,7 @@ def _new_file(
 
 
 def _forget_index(file: Path) -> None:
-    """Delete the snapshots of the gallery that was replaced: they hold who is not there any more."""
+    """Delete the snapshots of the gallery that was replaced: whom they hold may be gone."""
     snapshots = Snapshots(file.with_name(f"{file.name}-index"))
     for group in snapshots.groups():
         snapshots.drop(group)
