@@ -108,7 +108,7 @@ def test_check_and_rebuild(enrolled, tmp_path, monkeypatch):
     assert json.loads(enrolled("gallery", "rebuild-index", "--json").stdout) == {"gym": False}
     assert enrolled("gallery", "rebuild-index", "nosuch").exit_code == 2
     monkeypatch.setattr(
-        "mien.gallery.operations.check.self_searches", lambda *given, **more: (2, 1)
+        "mien.gallery.operations.checking.self_searches", lambda *given, **more: (2, 1)
     )
     wrong = enrolled("gallery", "check")
     assert (wrong.exit_code, "1 of 2 find somebody else" in wrong.stdout) == (1, True)

@@ -27,6 +27,7 @@ from mien.errors import (
 from mien.gallery import Gallery, GalleryLimits, GroupSettings
 from mien.gallery.archive import Passphrase, inspect, new_file, open_file
 from mien.gallery.archive.frames import FrameWriter
+from mien.gallery.operations import backup, restore
 from mien.gallery.protect import KeyRing, new_key
 from mien.gallery.protect.stream import SealedWriter
 from mien.gallery.records.kept import image_context
@@ -100,10 +101,20 @@ def exported(gallery, **options):
     return file
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """The backup of a gallery with one of everything: made once, restored in one transaction."""
+    file, place = io.BytesIO(), tmp_path_factory.mktemp("filled") / "from.db"
+    with Gallery.open(f"sqlite:///{place}") as gallery:
+        fill(gallery)
+        backup(gallery, file)
+    return file.getvalue()
+
+
 @pytest.fixture
-def source(url):
+def source(filled, url):
+    restore(io.BytesIO(filled), url, replace=True)
     with Gallery.open(url) as opened:
-        fill(opened)
         yield opened
 
 
@@ -324,11 +335,11 @@ def test_persons_to_leave_out_can_be_named(source, target):
 
 
 @pytest.fixture(scope="module")
-def archived(tmp_path_factory):
+def archived(filled, tmp_path_factory):
     """The bytes of an archive."""
-    place = tmp_path_factory.mktemp("archived") / "from.db"
-    with Gallery.open(f"sqlite:///{place}") as gallery:
-        fill(gallery)
+    url = f"sqlite:///{tmp_path_factory.mktemp('archived') / 'from.db'}"
+    restore(io.BytesIO(filled), url)
+    with Gallery.open(url) as gallery:
         return exported(gallery).getvalue()
 
 
@@ -439,7 +450,7 @@ def test_rows_that_cannot_be(kept, kind, rows, facts):
     """Made by somebody who knows the passphrase."""
     file = io.BytesIO()
     with SealedWriter(file, KEY) as sealed:
-        writer = FrameWriter(sealed, {"what": "archive"})
+        writer = FrameWriter(sealed, "archive")
         writer.rows(kind, rows, **facts)
         writer.end()
     refused(kept[1], file.getvalue())
@@ -450,7 +461,7 @@ def test_templates_that_cannot_be(kept):
     for vector in (np.full(8, np.nan), np.zeros(8), np.full(8, 5.0)):
         file = io.BytesIO()
         with SealedWriter(file, KEY) as sealed:
-            writer = FrameWriter(sealed, {"what": "archive"})
+            writer = FrameWriter(sealed, "archive")
             facts = {"model": "m", "source_sha256": "0" * 64, "preprocessing": 1, "dim": 8}
             face = {
                 "id": "0" * 32, "person": "1" * 32, "norm": None, "source_sha256": None,

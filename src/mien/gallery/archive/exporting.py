@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-import mien
 from mien.gallery.archive.frames import FrameWriter
 from mien.gallery.protect import KeyWrapper
 from mien.gallery.protect.stream import SealedWriter
@@ -54,16 +52,9 @@ def write_archive(
     with SealedWriter(file, key) as sealed:
         writer = FrameWriter(
             sealed,
-            {
-                "what": "archive",
-                "mien": mien.__version__,
-                "created_at": datetime.now(UTC).isoformat(),
-                "application": {
-                    "id": application.application.id,
-                    "name": application.application.name,
-                },
-                "whole": everybody,
-            },
+            "archive",
+            application={"id": application.application.id, "name": application.application.name},
+            whole=everybody,
         )
         writer.rows("groups", [portable.group_facts(row) for row in rows])
         contracts = None if everybody else sorted({row.contract_seq for row in rows})

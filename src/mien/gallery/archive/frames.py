@@ -13,6 +13,8 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mien.errors import ArchiveUnusable
@@ -66,13 +68,26 @@ class FrameWriter:
 
     Args:
         stream: where to.
-        manifest: facts of the first frame.
+        what: ``archive`` or ``backup``.
+        facts: what else the manifest says, JSON values.
     """
 
-    def __init__(self, stream: SealedWriter, manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        stream: SealedWriter,
+        what: str,
+        **facts: Any,  # noqa: ANN401 - JSON values
+    ) -> None:
         self._stream = stream
         self.counts: Counter[str] = Counter()
-        self._put(Frame("manifest", facts={"format": FORMAT, **manifest}))
+        manifest = {
+            "format": FORMAT,
+            "what": what,
+            "mien": _version(),
+            "created_at": datetime.now(UTC).isoformat(),
+            **facts,
+        }
+        self._put(Frame("manifest", facts=manifest))
 
     def rows(
         self,
@@ -165,3 +180,10 @@ class FrameReader:
         if not isinstance(kind, str) or not isinstance(rows, list):
             raise ArchiveUnusable("A part of the file is damaged.")
         return Frame(kind, rows, blob, document)
+
+
+def _version() -> str:
+    try:
+        return version("mien")
+    except PackageNotFoundError:  # run from a folder of sources
+        return "unknown"

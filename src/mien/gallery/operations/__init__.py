@@ -3,10 +3,10 @@
 What works inside one application is :attr:`mien.gallery.Gallery.archive`.
 """
 
-from mien.gallery.operations.backup import BackedUp, backup
-from mien.gallery.operations.check import Check, check, rebuild_index
-from mien.gallery.operations.drill import Drill, drill
-from mien.gallery.operations.restore import Restored, restore
+from mien.gallery.operations.checking import Check, check, rebuild_index
+from mien.gallery.operations.drilling import Drill, drill
+from mien.gallery.operations.restoring import Restored, restore
+from mien.gallery.operations.saving import BackedUp, backup
 from mien.gallery.records.integrity import Fault
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.gallery.gallery import Gallery
 from mien.gallery.model import Group, StoredFace
@@ -14,6 +15,7 @@ from mien.types import Embeddings
 __all__ = ["self_searches"]
 
 _PAGE = 1000
+_UNIT = 1e-3  # nobody searches for another one
 _TWIN = 1e-4  # whoever is so near to the probe has the same photo, or a copy of the template
 
 
@@ -55,10 +57,11 @@ def _pages(gallery: Gallery, group: Group, count: int) -> Iterator[list[StoredFa
 
 def _probe(
     face: StoredFace, group: Group, templates: dict[str, tuple[list[str], Embeddings]]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None:
+) -> NDArray[np.float32] | None:
+    """The template to search for; None where it was deleted meanwhile, or is none."""
     ids, own = templates.get(face.person_id, ([], None))
-    if own is None or face.id not in ids:  # deleted meanwhile
+    if own is None or face.id not in ids:
         return None
-    if group.scoring == "mean":
-        return mean_template(own).vector[0]
-    return own.vector[ids.index(face.id)]
+    found = mean_template(own).vector[0] if group.scoring == "mean" else None
+    probe = np.asarray(own.vector[ids.index(face.id)] if found is None else found, np.float32)
+    return probe if abs(float(np.linalg.norm(probe)) - 1) <= _UNIT else None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
-import mien
 from mien.gallery.archive.frames import FrameWriter
 from mien.gallery.gallery import Gallery
 from mien.gallery.protect.stream import SealedWriter
@@ -61,16 +59,7 @@ def backup(gallery: Gallery, file: BinaryIO) -> BackedUp:
     with database.snapshot() as connection:
         key = database.vault.master(connection)
         with SealedWriter(file, key) as sealed:
-            writer = FrameWriter(
-                sealed,
-                {
-                    "what": "backup",
-                    "mien": mien.__version__,
-                    "created_at": datetime.now(UTC).isoformat(),
-                    "database": database.dialect,
-                    "schema": HEAD,
-                },
-            )
+            writer = FrameWriter(sealed, "backup", database=database.dialect, schema=HEAD)
             for batch in dump.batches(connection):
                 lengths = iter(map(len, batch.blobs))
                 rows = [[*row, *(next(lengths) for _ in batch.binary)] for row in batch.rows]
@@ -81,7 +70,7 @@ def backup(gallery: Gallery, file: BinaryIO) -> BackedUp:
                     columns=list(batch.columns),
                     binary=list(batch.binary),
                 )
-            rows = dict(writer.counts)
+            written = dict(writer.counts)
             writer.rows("sequences", [list(one) for one in dump.sequences(connection).items()])
             writer.end()
-    return BackedUp(key.current, rows)
+    return BackedUp(key.current, written)

@@ -13,8 +13,8 @@ from mien import config
 from mien.gallery.archive import inspect
 from mien.gallery.gallery import Gallery
 from mien.gallery.model import GalleryLimits
-from mien.gallery.operations.check import Check, check
-from mien.gallery.operations.restore import restore
+from mien.gallery.operations.checking import Check, check
+from mien.gallery.operations.restoring import restore
 from mien.gallery.protect import KeyRing, KeyWrapper, key_ring, new_key
 from mien.gallery.records.restoring import sqlite_url
 from mien.types import Result
