@@ -327,6 +327,22 @@ def test_a_gallery_in_use_is_not_replaced_in_sqlite(original, tmp_path):
     brought(original, url, replace=True)
 
 
+def test_a_log_that_was_left_behind_is_not_applied(original, tmp_path):
+    """Somebody deleted the gallery's file, but not its log."""
+    url = f"sqlite:///{tmp_path / 'faces.db'}"
+    with opened(url) as live:
+        add(live, "gym", "left behind", 33)
+        log = (tmp_path / "faces.db-wal").read_bytes()
+        assert log
+    (tmp_path / "faces.db").unlink()
+    (tmp_path / "faces.db-wal").write_bytes(log)
+    brought(original, url)
+    with opened(url) as again:
+        assert best(again, 33) is None
+        assert best(again, 2) == "person 2"
+        assert check(again)
+
+
 def test_a_gallery_that_cannot_be_read_is_not_replaced_unknowingly(original, tmp_path):
     file = tmp_path / "faces.db"
     brought(original, f"sqlite:///{file}")
@@ -339,6 +355,19 @@ def test_a_gallery_that_cannot_be_read_is_not_replaced_unknowingly(original, tmp
     assert file.read_bytes() != whole
     with opened(f"sqlite:///{file}") as again:
         assert best(again, 1) == "person 1"
+
+
+def test_a_database_of_another_program_is_left_alone(original, databases):
+    url = databases(empty=True)
+    engine = sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE accounts (id int)")
+    for options in ({}, {"replace": True}, {"replace": True, "bring_back_erased": True}):
+        with pytest.raises((GalleryUnavailable, AlreadyExists)):
+            brought(original, url, **options)
+    with engine.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == ["accounts"]
+    engine.dispose()
 
 
 def test_a_folder_that_is_none(original, tmp_path):

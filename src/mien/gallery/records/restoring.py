@@ -18,7 +18,7 @@ from mien.gallery.index.snapshots import Snapshots
 from mien.gallery.protect import KeyWrapper
 from mien.gallery.records import dump
 from mien.gallery.records.database import Database
-from mien.gallery.records.migrate import VERSION_TABLE, upgrade
+from mien.gallery.records.migrate import VERSION_TABLE, revision, upgrade
 
 __all__ = ["Keys", "new_database", "sqlite_url"]
 
@@ -51,7 +51,7 @@ def new_database(
     try:
         database.prepare()
         with database.writing() as connection:
-            if sa.inspect(connection).has_table(VERSION_TABLE):
+            if revision(connection, database.name) is not None:
                 _refuse_unless(replace, database.name)
                 dump.drop_all(connection, VERSION_TABLE)
             upgrade(connection, schema)
@@ -94,7 +94,7 @@ def _new_file(
         finally:
             database.close()
         _sync(part)
-        with _alone(file) if there else _nothing():
+        with _alone(file) if there else _first(file):
             part.replace(file)
             _sync(file.parent)
         if there:
@@ -121,13 +121,14 @@ def _alone(file: Path) -> Iterator[None]:
     """Nobody has the old file open, and its log is gone: else it would be applied to the new one.
 
     Raises:
-        GalleryUnavailable: somebody has it open.
+        GalleryUnavailable: somebody has it open, or it is a database of another program.
     """
     with closing(sqlite3.connect(file, timeout=1.0, isolation_level=None)) as connection:
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("BEGIN EXCLUSIVE")
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         except sqlite3.OperationalError as error:
             raise GalleryUnavailable(
                 f"The gallery {file.name!r} cannot be replaced ({error}): stop every process of "
@@ -135,14 +136,26 @@ def _alone(file: Path) -> Iterator[None]:
             ) from None
         except sqlite3.DatabaseError:
             connection.close()  # it is no database any more: what is beside it is of no use
-        for end in ("-wal", "-shm"):
-            file.with_name(file.name + end).unlink(missing_ok=True)
+            tables = set()
+        if tables and VERSION_TABLE not in tables:
+            raise GalleryUnavailable(
+                f"{file.name!r} is a database of another program: name another file. It has not "
+                "been changed."
+            )
+        _clear(file)
         yield
 
 
 @contextmanager
-def _nothing() -> Iterator[None]:
+def _first(file: Path) -> Iterator[None]:
+    """There is no old file; a log that it left behind would be applied to the new one."""
+    _clear(file)
     yield
+
+
+def _clear(file: Path) -> None:
+    for end in ("-wal", "-shm"):
+        file.with_name(file.name + end).unlink(missing_ok=True)
 
 
 def _refuse_unless(replace: bool, name: str) -> None:
