@@ -1,6 +1,6 @@
 """Rows of an application as an archive holds them: without numbers of this database, opened.
 
-Everything is read in batches, by the primary keys, so that any number of rows needs no more memory.
+Everything is read in batches, so that any number of rows needs no more memory.
 """
 
 from __future__ import annotations
@@ -128,30 +128,25 @@ def face_batches(
         .join(contracts, contracts.c.seq == faces.c.contract_seq)
         .join(persons, persons.c.seq == faces.c.person_seq)
         .where(faces.c.person_seq.in_(person_seqs))
-        .order_by(faces.c.contract_seq, faces.c.seq)
+        .order_by(faces.c.person_seq, faces.c.contract_seq)  # as their index is: nothing is sorted
     )
     if contract_seqs is not None:
         query = query.where(faces.c.contract_seq.in_(contract_seqs))
-    at = (0, 0)
-    while True:
-        later = sa.tuple_(faces.c.contract_seq, faces.c.seq) > sa.tuple_(*map(sa.literal, at))
-        found = connection.execute(query.where(later).limit(_FACES)).all()
-        for facts, own in groupby(
-            found, lambda r: (r.model, r.model_sha256, r.preprocessing, r.dim)
-        ):
-            rows = list(own)
-            contract = EmbeddingContract(*facts)
-            vectors = open_vectors(connection, contract, rows).astype("<f4")
-            yield FaceBatch(
-                contract,
-                [_face(row) for row in rows],
-                [vector.tobytes() for vector in vectors],
-                [(row.seq, row.person_seq) for row in rows],
-                [row.id for row in rows],
-            )
-        if len(found) < _FACES:
-            return
-        at = (found[-1].contract_seq, found[-1].seq)
+    with connection.execution_options(yield_per=_FACES).execute(query) as result:
+        for part in result.partitions():
+            for facts, own in groupby(
+                part, lambda r: (r.model, r.model_sha256, r.preprocessing, r.dim)
+            ):
+                rows = list(own)
+                contract = EmbeddingContract(*facts)
+                vectors = open_vectors(connection, contract, rows).astype("<f4")
+                yield FaceBatch(
+                    contract,
+                    [_face(row) for row in rows],
+                    [vector.tobytes() for vector in vectors],
+                    [(row.seq, row.person_seq) for row in rows],
+                    [row.id for row in rows],
+                )
 
 
 def images(
