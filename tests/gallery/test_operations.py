@@ -228,10 +228,9 @@ def test_who_was_erased_since_is_not_brought_back(gallery, databases):
     assert full.erased_persons == 0
 
 
+@pytest.mark.parametrize("kind", ["postgresql"])
 def test_processes_that_have_the_gallery_open_go_on_with_the_restored_one(original, url):
     """In PostgreSQL: in SQLite nobody may have it open."""
-    if url.startswith("sqlite"):
-        pytest.skip("a gallery in SQLite is not replaced while it is open")
     brought(original, url, replace=True)
     with opened(url) as live:
         add(live, "gym", "later", 30)
