@@ -38,7 +38,19 @@ OnConflict = Literal["refuse", "skip", "rename"]
 
 @dataclass(slots=True)
 class Arrival:
-    """One import; persons, faces and images of the batch before are forgotten with the next."""
+    """One import; persons, faces and images of the batch before are forgotten with the next.
+
+    Attributes:
+        connection: of the transaction that writes.
+        application_seq: whose everything becomes.
+        limits: the gallery's quotas.
+        on_conflict: what is done with what is there already.
+        tombstones: what must not come back.
+        rows: the groups, by their names in the archive.
+        there_before: numbers of those that were there already.
+        counts: of :class:`mien.gallery.archive.importing.Imported`.
+        left: numbers of groups that persons were taken out of again.
+    """
 
     connection: sa.Connection
     application_seq: int

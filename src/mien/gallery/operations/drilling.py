@@ -96,10 +96,12 @@ def drill(
     with tempfile.TemporaryDirectory(prefix="mien-drill-", dir=folder) as place:
         where = url or sqlite_url(Path(place) / "gallery.db")
         is_backup = facts["what"] == "backup"
-        keys = wrapper if is_backup else KeyRing([new_key()])
-        with opener() as file:
-            if is_backup:
+        if is_backup:
+            keys = wrapper
+            with opener() as file:
                 restore(file, where, keys=keys)
+        else:  # one that stays needs a key that stays
+            keys = KeyRing([new_key()]) if url is None else key_ring(config.load())
         with closing(Gallery.open(where, keys=keys, index="", limits=_LIMITS)) as made:
             if not is_backup:
                 with opener() as file:
