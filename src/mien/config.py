@@ -79,6 +79,12 @@ class Settings(BaseSettings):
         "group mien.kms.",
     )
 
+    archive_passphrase: SecretStr | None = Field(
+        default=None,
+        description="Passphrase of archives (mien gallery export, import), at least 12 characters; "
+        "not set: it is asked for.",
+    )
+
     # Models and inference
     detector: str = Field(default="yunet", description="Default detector.")
     embedder: str = Field(default="sface", description="Default recognition model.")

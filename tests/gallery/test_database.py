@@ -386,5 +386,5 @@ def test_the_newest_migration_is_the_head():
 
 
 def test_opening_an_up_to_date_gallery_does_not_migrate(gallery, url, monkeypatch):
-    monkeypatch.setattr(migrate, "_upgrade", lambda _: pytest.fail("migrated"))
+    monkeypatch.setattr(migrate, "upgrade", lambda _: pytest.fail("migrated"))
     Gallery.open(url).close()

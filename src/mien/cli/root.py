@@ -13,11 +13,11 @@ from mien.cli import (
     doctor,
     enroll,
     evaluate,
-    gallery,
     identify,
     liveness,
     migrate,
     models,
+    operations,
     photos,
     privacy,
 )
@@ -51,7 +51,7 @@ for command in (
     identify.verify,
     albums.cluster,
     albums.find,
-    gallery.gallery,
+    operations.gallery,  # of cli/gallery.py, with what curation.py and operations.py add
     models.models,
     privacy.person,
     privacy.consent,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mien.gallery import Gallery
     from mien.models import ModelStore
 
-__all__ = ["DEFAULT_APPLICATION", "Rooms", "Run", "shared_options"]
+__all__ = ["DEFAULT_APPLICATION", "Rooms", "Run", "actor", "shared_options"]
 
 DEFAULT_APPLICATION = "default"
 
@@ -38,16 +38,21 @@ def _engine(settings: Settings, models: ModelStore) -> Engine:
     return Engine(settings=settings, models=models)
 
 
-def _gallery(url: str, application: str, create: bool) -> Gallery:
+def actor() -> str:
+    """Who acts, for the audit log."""
     import getpass
-
-    from mien.gallery import Gallery
 
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name
         user = "unknown"
-    return Gallery.open(url, application=application, create=create, actor=f"command line: {user}")
+    return f"command line: {user}"
+
+
+def _gallery(url: str, application: str, create: bool) -> Gallery:
+    from mien.gallery import Gallery
+
+    return Gallery.open(url, application=application, create=create, actor=actor())
 
 
 def _serve(settings: Settings) -> None:

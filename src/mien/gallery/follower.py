@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from mien import config
 from mien.errors import GalleryUnavailable, MienError, NotFound
+from mien.gallery.agreement import disagreement
 from mien.gallery.index import ExactIndex, VectorIndex
 from mien.gallery.index.snapshot import Facts
 from mien.gallery.index.snapshots import Snapshots
@@ -117,6 +118,30 @@ class Follower:
         for seq in group_seqs:
             self.follow(seq)  # the deletion is committed: if this fails, the next search does it
             self._erase(seq)
+
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone, and write its snapshot anew.
+
+        Returns:
+            Whether there is a snapshot now; a small group needs none.
+        """
+        with self._lock_of(row.seq), self._database.snapshot() as connection:
+            found = groups.find_by_seq(connection, row.seq)
+            if found is None:
+                self._forget(row.seq)
+                return False
+            self._drop(row.seq)
+            self._versions.pop(row.seq, None)
+            self._raise_to(connection, found)
+        if self._behind(row.seq) > 0:
+            self._save(row.seq)
+        return self._saved[row.seq].version is not None
+
+    def fault(self, connection: sa.Connection, row: GroupRow) -> str | None:
+        """What is wrong with a group's snapshot; None: nothing, or there is none."""
+        if self._snapshots is None:
+            return None
+        return disagreement(connection, row, self._snapshots, scope=_scope(row))
 
     def close(self) -> None:
         """Write the snapshots that are due; the database must still be open."""

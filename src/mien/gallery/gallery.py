@@ -14,6 +14,7 @@ from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import MAX_PAGE, page_size
+from mien.gallery.archive.archives import Archives
 from mien.gallery.curation import Curation
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
@@ -146,6 +147,17 @@ class Gallery(Curation):
     def privacy(self) -> Privacy:
         """Consent, retention, export, erasure, and the audit log."""
         return Privacy(self._database, self._searcher, self._application, self._actor)
+
+    @property
+    def archive(self) -> Archives:
+        """Export into, and import from, an encrypted file."""
+        return Archives(
+            self._database,
+            self._searcher,
+            self._application,
+            limits=self._limits,
+            actor=self._actor,
+        )
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""

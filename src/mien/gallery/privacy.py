@@ -222,6 +222,7 @@ class Privacy:
         with self._writing() as connection:
             _, found = self._find(connection, group, person)
             counts = kept.counts(connection, found.seq)
+            gone = kept.face_ids(connection, found.seq)
             touched = persons.delete(connection, found.seq)
             erasure = Erasure(found.person.id, *counts, groups=len(touched))
             self._note(
@@ -231,6 +232,7 @@ class Privacy:
                 faces=erasure.faces,
                 images=erasure.images,
                 groups=erasure.groups,
+                face_ids=gone,  # an older backup may hold them under another person's name
             )
         self._searcher.wipe(touched)
         self._database.forget_deleted()
@@ -388,7 +390,7 @@ class Privacy:
             return kept.retaining(connection, self._application.seq)
 
     def _note(
-        self, connection: sa.Connection, action: str, subject: str, **details: str | int
+        self, connection: sa.Connection, action: str, subject: str, **details: str | int | list[str]
     ) -> None:
         audit.append(
             connection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mien.gallery.follower import Follower, SnapshotPolicy
@@ -78,6 +79,14 @@ class Searcher:
                 still holds what was deleted.
         """
         self._follower.wipe(group_seqs)
+
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone; whether it is kept between starts."""
+        return self._follower.rebuild(row)
+
+    def fault(self, connection: sa.Connection, row: GroupRow) -> str | None:
+        """What is wrong with what is kept of a group's index; None: nothing."""
+        return self._follower.fault(connection, row)
 
     def close(self) -> None:
         """Write the snapshots that are due; the database must still be open."""

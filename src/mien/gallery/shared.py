@@ -126,6 +126,21 @@ class SharedFollower:
                     error,
                 )
 
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone; searches go on in the old vectors."""
+        with self._guard:
+            lock = self._locks[row.seq]
+        with lock, turn(self._database, row.seq):
+            self._index.forget_place(row.seq)
+            if self._index.mark(row.seq) is not None:
+                self._index.set_mark(row.seq, "")  # so nobody takes it for level
+            self._versions.pop(row.seq, None)
+        return self._catch_up(row.seq)
+
+    def fault(self, _connection: sa.Connection, _row: GroupRow) -> str | None:
+        """Nothing: a shared index has no snapshot, and is tried by searching."""
+        return None
+
     def close(self) -> None:
         """Close the index."""
         self._index.close()
