@@ -18,6 +18,7 @@ from mien.cli import (
     liveness,
     models,
     photos,
+    pictures,  # noqa: F401 - it adds itself to "gallery"
     privacy,
 )
 from mien.cli import serve as serving

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from mien.analysis import Quality
 from mien.config import Settings
 from mien.engine import living
+from mien.engine.keeping import images_for
 from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
 from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
 from mien.gallery.origins import face_of_photo
-from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings
 from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Embeddings, Faces
@@ -83,6 +84,7 @@ class _Prepared:
     sha256: str
     quality: float | None
     liveness: LivenessVerdict | None
+    images: tuple[FaceImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,9 @@ def _look(place: _Place, name: str, opened: Photo) -> _Prepared | _Refused:
     if told is not None and place.check.enforces and not told.live:
         reason = Rejection(name, ("spoof_suspected",), living.advice(told))
         return _Refused(reason, opened.sha256)
-    return _Prepared(found.without_image(), opened.sha256, quality, told)
+    box = found.detection[0].box
+    images = images_for(opened, box, place.settings.images, engine.settings)
+    return _Prepared(found.without_image(), opened.sha256, quality, told, images)
 
 
 def _live(place: _Place, opened: Photo, found: Representation) -> LivenessVerdict | None:
@@ -302,6 +306,7 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused)
             boxes=[found.detection[0].box],
             qualities=[prepared.quality],
             external_image_id=photo.external_image_id,
+            images=[prepared.images],
             create_person=True,
         )
     except AlreadyExists:
