@@ -302,24 +302,37 @@ class Gallery(Pictures):
             self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)
 
-    def embeddings(self, group: str, person: str) -> tuple[list[StoredFace], Embeddings]:
+    def embeddings(
+        self, group: str, person: str, *, contract: EmbeddingContract | None = None
+    ) -> tuple[list[StoredFace], Embeddings]:
         """All faces of a person and their templates ``(n, d)``, in the same order.
+
+        Args:
+            group: name of the group; person: name or id.
+            contract: what they are to be compared with; None: whatever they are.
 
         Raises:
             NotFound: no such group or person.
+            EmbeddingMismatch: not the group's contract.
         """
         with self._database.snapshot() as connection:
             row = self._group(connection, group)
+            checks.contracts_agree(group, row.group.contract, contract or row.group.contract)
             return faces.templates(connection, row, self._person(connection, row, person))
 
     def faces_of(
-        self, group: str, person_ids: Iterable[str]
+        self,
+        group: str,
+        person_ids: Iterable[str],
+        *,
+        contract: EmbeddingContract | None = None,
     ) -> dict[str, tuple[list[str], Embeddings]]:
         """All faces of several persons at once, for comparing a probe with each of them.
 
         Args:
             group: name of the group.
             person_ids: ids (not names) of at most 1000 persons, as :meth:`search` gives them.
+            contract: what their templates are to be compared with; None: whatever they are.
 
         Returns:
             Person's id -> ids of the faces and their templates ``(n, d)``, in the same order:
@@ -327,13 +340,16 @@ class Gallery(Pictures):
 
         Raises:
             NotFound: no such group.
+            EmbeddingMismatch: not the group's contract.
             InvalidArgument: more than 1000 persons.
         """
         wanted = sorted(set(person_ids))
         if len(wanted) > MAX_PAGE:
             raise InvalidArgument(f"Ask for the faces of at most {MAX_PAGE} persons at once.")
         with self._database.snapshot() as connection:
-            return vectors.faces_of(connection, self._group(connection, group), wanted)
+            row = self._group(connection, group)
+            checks.contracts_agree(group, row.group.contract, contract or row.group.contract)
+            return vectors.faces_of(connection, row, wanted)
 
     def search(
         self,

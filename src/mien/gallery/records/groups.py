@@ -20,6 +20,7 @@ from mien.types import EmbeddingContract
 __all__ = [
     "GroupFacts",
     "GroupRow",
+    "contract_seq",
     "create",
     "delete",
     "existing",
@@ -146,7 +147,7 @@ def create(
         {
             "application_seq": application_seq,
             "name": name,
-            "contract_seq": _contract_seq(connection, contract),
+            "contract_seq": contract_seq(connection, contract),
             "metric": "cosine",
             "scoring": scoring,
             "version": 0,
@@ -196,7 +197,8 @@ def _refuse_taken(connection: sa.Connection, application_seq: int, name: str) ->
         raise AlreadyExists(f"There is a group {name!r} already.")
 
 
-def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
+def contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
+    """The number of a contract, which is written down where it is new."""
     facts = asdict(contract)
     query = sa.select(contracts.c.seq).filter_by(**facts)
     seq = connection.execute(query).scalar_one_or_none()
