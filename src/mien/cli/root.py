@@ -20,6 +20,7 @@ from mien.cli import (
     photos,
     pictures,  # noqa: F401 - it adds itself to "gallery"
     privacy,
+    reembed,  # noqa: F401 - the same
 )
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup

@@ -18,7 +18,15 @@ from mien.engine import living
 from mien.engine.keeping import images_for
 from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
-from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
+from mien.engine.serving import engine_for
+from mien.errors import (
+    AlreadyExists,
+    ConsentMissing,
+    EmbeddingMismatch,
+    ImageError,
+    InvalidArgument,
+    NotFound,
+)
 from mien.gallery.origins import face_of_photo
 from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings
 from mien.image import ImageInput, Photo
@@ -148,14 +156,12 @@ def enroll_each(
     Raises:
         NotFound: no such group, and ``create_group`` is False.
     """
-    engine.load()  # here, so that a missing model is raised once and not for every photo
     if not create_group:
         gallery.group(group)
     check = living.asked(engine, None) if check is None else check
     if check.looks:
         _ = engine.liveness
-    settings = _checked_settings(engine, gallery, group)
-    place = _Place(engine, gallery, group, settings, create_group, check)
+    place = _place(engine, gallery, group, create_group=create_group, check=check)
     pool = threads or engine.pool
     waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
     source = iter(photos)
@@ -167,7 +173,16 @@ def enroll_each(
             if not waiting:
                 return
             photo, future = waiting.popleft()
-            yield _store(place, photo, future.result())
+            prepared = future.result()
+            try:
+                outcome = _store(place, photo, prepared)
+            except EmbeddingMismatch:  # the group was moved to another model meanwhile
+                assert isinstance(prepared, _Prepared)
+                place = _place(engine, gallery, group, create_group=create_group, check=check)
+                if place.engine.embedder.contract == prepared.found.contract:
+                    raise
+                outcome = _store(place, photo, _prepare(place, photo))
+            yield outcome
     finally:
         for _, future in waiting:
             future.cancel()
@@ -195,14 +210,17 @@ def _verdicts(done: Sequence[PhotoOutcome]) -> tuple[LivenessVerdict, ...] | Non
     return told if told and len(told) == len(stored) else None
 
 
-def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSettings:
-    """Refuse a group of another model now; one that is missing is made for the first face."""
+def _place(
+    engine: Engine, gallery: Gallery, group: str, *, create_group: bool, check: LivenessCheck
+) -> _Place:
+    """Refuse a group whose model is not here; one that is missing is made for the first face."""
+    settings = DEFAULT_SETTINGS
     with contextlib.suppress(NotFound):
         found = gallery.group(group)
-        gallery.check_contract(found, engine.embedder.contract)
+        engine, settings = engine_for(engine, found), found.settings
         check_calibrated(engine, found)
-        return found.settings
-    return DEFAULT_SETTINGS
+    engine.load()  # here, so that a missing model is raised once and not for every photo
+    return _Place(engine, gallery, group, settings, create_group, check)
 
 
 def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:

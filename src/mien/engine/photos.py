@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -17,6 +18,7 @@ from mien.embed import Embedder
 from mien.engine import analysing, extraction, living, looking
 from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.loaded import Loaded
+from mien.engine.serving import Embedders
 from mien.engine.threads import Threads
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.liveness import PassiveLiveness
@@ -47,6 +49,7 @@ class PhotoEngine:
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
         liveness: PassiveLiveness | None = None,
+        embedders: Sequence[Embedder] = (),
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -60,6 +63,7 @@ class PhotoEngine:
             liveness=liveness,
         )
         self._threads = Threads(self.settings.thread_budget)
+        self.embedders = Embedders(embedders, self.models)
 
     # ------------------------------------------------------------------ models
 
@@ -72,6 +76,20 @@ class PhotoEngine:
     def embedder(self) -> Embedder:
         """The recognition model, loaded."""
         return self._loaded.embedder
+
+    @property
+    def embedder_name(self) -> str:
+        """Card name of the recognition model, which need not be loaded."""
+        return self._loaded.embedder_name
+
+    def with_embedder(self, embedder: Embedder) -> Self:
+        """An engine of the same models and threads, but for its recognition model.
+
+        It needs no closing of its own.
+        """
+        other = copy.copy(self)
+        other._loaded = self._loaded.with_embedder(embedder)
+        return other
 
     @property
     def calibration(self) -> Calibration | None:
@@ -107,6 +125,7 @@ class PhotoEngine:
         stay. Of engines that share ``models``, the nets of all are closed.
         """
         self._loaded.release()
+        self.embedders.release()
         self.models.release()
 
     # ------------------------------------------------------------------ one photo

@@ -21,6 +21,9 @@ from mien.types import EmbeddingContract, Embeddings
 __all__ = ["Conversion", "Waiting"]
 
 
+_NO_CONTRACT = -1  # of which no template is laid aside
+
+
 class Conversion:
     """A move of a group that is under way. Every method is one transaction.
 
@@ -28,6 +31,7 @@ class Conversion:
         gallery: the application's view.
         group: name of the group, which must not be renamed meanwhile.
         contract: where it is moved to; another than its own.
+        look_only: write nothing; only :meth:`laid` and :meth:`waiting` can be asked.
 
     Raises:
         NotFound: no such group.
@@ -35,7 +39,14 @@ class Conversion:
         GalleryUnavailable: the database cannot be used.
     """
 
-    def __init__(self, gallery: Gallery, group: str, contract: EmbeddingContract) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        group: str,
+        contract: EmbeddingContract,
+        *,
+        look_only: bool = False,
+    ) -> None:
         self._gallery = gallery
         self._database = gallery._database
         self._application_seq = gallery._application.seq
@@ -43,6 +54,10 @@ class Conversion:
         self.group: Group = gallery.group(group)
         if self.group.contract == contract:
             raise InvalidArgument(f"The group {group!r} is of that recognition model already.")
+        if look_only:
+            with self._database.reading() as connection:
+                self._target = groups.known_contract(connection, contract) or _NO_CONTRACT
+            return
         with self._database.writing(self._application_seq) as connection:
             self._target = groups.contract_seq(connection, contract)
             conversions.drop_others(connection, gallery._group(connection, group), self._target)
