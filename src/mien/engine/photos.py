@@ -64,6 +64,7 @@ class PhotoEngine:
         )
         self._threads = Threads(self.settings.thread_budget)
         self.embedders = Embedders(embedders, self.models)
+        self._beside: dict[int, tuple[Embedder, Self]] = {}  # by the identity of their embedder
 
     # ------------------------------------------------------------------ models
 
@@ -85,11 +86,14 @@ class PhotoEngine:
     def with_embedder(self, embedder: Embedder) -> Self:
         """An engine of the same models and threads, but for its recognition model.
 
-        It needs no closing of its own.
+        It needs no closing of its own, and is the same one when it is asked for again.
         """
-        other = copy.copy(self)
-        other._loaded = self._loaded.with_embedder(embedder)
-        return other
+        beside = self._beside.get(id(embedder))
+        if beside is None:
+            other = copy.copy(self)
+            other._loaded = self._loaded.with_embedder(embedder)
+            beside = self._beside.setdefault(id(embedder), (embedder, other))
+        return beside[1]
 
     @property
     def calibration(self) -> Calibration | None:
@@ -126,6 +130,7 @@ class PhotoEngine:
         """
         self._loaded.release()
         self.embedders.release()
+        self._beside.clear()
         self.models.release()
 
     # ------------------------------------------------------------------ one photo
