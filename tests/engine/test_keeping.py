@@ -11,6 +11,7 @@ from PIL import Image
 
 from mien.config import load
 from mien.engine.keeping import images_for
+from mien.errors import ConfigurationError
 from mien.gallery import Gallery, GroupSettings
 from mien.image import open_photo
 from mien.testing import drawn_face, drawn_photo, mock_engine
@@ -80,3 +81,14 @@ def test_a_large_photo_is_cut_from_its_full_size():
 
 def test_nothing_is_kept_unless_the_group_asks(engine, gallery):
     assert images_for(open_photo(drawn_face(1)), Box(0, 0, 9, 9), "none", load()) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("keep_crop_side", 112, 2048), ("keep_crop_quality", 50, 100)]
+)
+def test_the_limits_of_what_is_kept(name, least, most):
+    for value in (least, most):
+        assert getattr(load(**{name: value}), name) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(ConfigurationError, match=name):
+            load(**{name: value})

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from mien.errors import EmbeddingMismatch, InvalidArgument, LimitExceeded, NotFound
 from mien.gallery import FaceImage, Gallery, GalleryLimits, GroupSettings
 from mien.gallery.conversion import Conversion
+from mien.gallery.index import ExactIndex
 from mien.gallery.records.schema import conversions, faces
 from mien.testing.galleries import unit_vectors
 from mien.types import EmbeddingContract, Embeddings
@@ -327,3 +328,67 @@ def test_searches_during_a_move_see_one_contract(gallery):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+class SharedIndex(ExactIndex):
+    """An index that two nodes share, as a Milvus is shared, in this process."""
+
+    def __init__(self):
+        super().__init__()
+        self.marks = {}
+
+    def rebuild(self, group, batches):
+        super().rebuild(group, batches)
+        self.marks[group] = ""
+
+    def mark(self, group):
+        return self.marks.get(group)
+
+    def set_mark(self, group, text):
+        self.marks[group] = text
+
+    def forget_place(self, group):
+        pass
+
+    def groups(self):
+        return list(self.marks)
+
+
+@pytest.mark.parametrize("contract", [NEW, LONG])
+def test_nodes_that_share_an_index_follow(url, monkeypatch, contract):
+    index = SharedIndex()
+    monkeypatch.setattr("mien.gallery.gallery.open_index", lambda *_: index)
+    with Gallery.open(url) as one, Gallery.open(url) as other:
+        ids = people(one)
+        probe = unit_vectors(1, 8, seed=1)
+        assert other.search("people", probe, k=1, contract=OLD)[0][0].face_id == ids[1]
+        search = index.search
+
+        def moved_before(*arguments, **options):
+            monkeypatch.setattr(index, "search", search)
+            move(one, contract=contract)
+            one.search("people", template(ids[1], contract), contract=contract)
+            return search(*arguments, **options)
+
+        monkeypatch.setattr(index, "search", moved_before)
+        with pytest.raises(EmbeddingMismatch, match="during the search"):
+            other.search("people", probe, k=1, contract=OLD)
+        assert best(other, ids[1], contract=contract) == (ids[1], 1.0)
+        assert best(one, ids[4], contract=contract) == (ids[4], 1.0)
+
+
+@pytest.mark.parametrize("contract", [NEW, LONG])
+def test_a_move_in_the_middle_of_a_search_is_an_error(gallery, monkeypatch, contract):
+    ids = people(gallery)
+    index = gallery._searcher._index
+    search = index.search
+
+    def moved_before(*arguments, **options):
+        monkeypatch.undo()
+        move(gallery, contract=contract)
+        return search(*arguments, **options)
+
+    monkeypatch.setattr(index, "search", moved_before)
+    with pytest.raises(EmbeddingMismatch, match="during the search"):
+        gallery.search("people", unit_vectors(1, 8, seed=1), k=1, contract=OLD)
+    assert best(gallery, ids[1], contract=contract) == (ids[1], 1.0)
