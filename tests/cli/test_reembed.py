@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from mien.cli.run import Rooms
 from mien.engine import Engine
 from mien.testing import MockDetector, MockEmbedder
-from mien.types import Embeddings
-
-
-class LaterEmbedder(MockEmbedder):
-    def __init__(self) -> None:
-        super().__init__(version=2)
-
-    def embed(self, crops):
-        found = super().embed(crops)
-        return Embeddings(np.ascontiguousarray(found.vector[:, ::-1]), found.norm)
 
 
 @pytest.fixture
 def later():
     def engine(settings, models):
-        return Engine(detector=MockDetector(), embedder=LaterEmbedder(), settings=settings)
+        return Engine(detector=MockDetector(), embedder=MockEmbedder(version=2), settings=settings)
 
     return Rooms(engine=engine)
 

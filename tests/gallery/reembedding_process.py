@@ -8,33 +8,19 @@ group to the later model and reports its batches; once it is dead, ``end`` is pr
 import os
 import sys
 
-import numpy as np
-
 from mien.engine import Engine, reembedding
 from mien.errors import EmbeddingMismatch
 from mien.gallery import Gallery
 from mien.testing import MockDetector, MockEmbedder, drawn_face
-from mien.types import Embeddings
 
 GROUP = "people"
 PERSONS = 40
 
 
-class LaterEmbedder(MockEmbedder):
-    """The same numbers the other way round: the two never agree."""
-
-    def __init__(self) -> None:
-        super().__init__(version=2)
-
-    def embed(self, crops):
-        found = super().embed(crops)
-        return Embeddings(np.ascontiguousarray(found.vector[:, ::-1]), found.norm)
-
-
 def engine() -> Engine:
     """One that knows both models."""
-    both = [MockEmbedder(), LaterEmbedder()]
-    return Engine(detector=MockDetector(), embedder=LaterEmbedder(), embedders=both)
+    both = [MockEmbedder(), MockEmbedder(version=2)]
+    return Engine(detector=MockDetector(), embedder=MockEmbedder(version=2), embedders=both)
 
 
 def photo(person: int, width: int = 160):

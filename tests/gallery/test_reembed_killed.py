@@ -15,7 +15,7 @@ from mien.gallery import Gallery, GroupSettings
 from mien.testing import MockDetector, MockEmbedder
 
 sys.path.insert(0, str(Path(__file__).parent))
-from reembedding_process import GROUP, PERSONS, LaterEmbedder, photo
+from reembedding_process import GROUP, PERSONS, photo
 
 PROCESS = Path(__file__).with_name("reembedding_process.py")
 KILLS = 100 if os.environ.get("MIEN_SOAK") else 10
@@ -69,7 +69,7 @@ class Other:
 
 
 def test_killed_in_the_middle_of_a_move(url):
-    old, new = MockEmbedder().contract, LaterEmbedder().contract
+    old, new = MockEmbedder().contract, MockEmbedder(version=2).contract
     with ExitStack() as stack:
         gallery = stack.enter_context(Gallery.open(url))
         engine = stack.enter_context(Engine(detector=MockDetector(), embedder=MockEmbedder()))

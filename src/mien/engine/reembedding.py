@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mien.gallery import Gallery
     from mien.gallery.conversion import Conversion, Waiting
 
-__all__ = ["MissingFace", "Options", "Reembedding", "reembed"]
+__all__ = ["MissingFace", "Options", "Reembedding", "middle_face", "reembed"]
 
 Reason = Literal["no_image", "no_face", "image_unusable"]
 
@@ -236,7 +236,7 @@ class _Work:
     def _represent(self, image: ImageInput, box: Box | None, *, is_crop: bool) -> Embeddings | None:
         photo = self._engine.photo(image)
         faces = looking.detect(self._engine, photo).faces
-        which = _middle(faces, photo.width, photo.height) if is_crop else _at(faces, box)
+        which = middle_face(faces, photo.width, photo.height) if is_crop else _at(faces, box)
         return None if which is None else self._engine.embed(photo, faces.take([which]))
 
     def _told(self, missing: list[MissingFace], *, moved: bool) -> Reembedding:
@@ -278,8 +278,8 @@ def _files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _middle(faces: Faces, width: int, height: int) -> int | None:
-    """The largest face over the middle of a crop, where its own face lies."""
+def middle_face(faces: Faces, width: int, height: int) -> int | None:
+    """Which is the largest face over the middle of a crop, where its own lies; None: none is."""
     x, y = width / 2, height / 2
     for i, face in enumerate(faces):  # largest first
         if face.box.x0 <= x <= face.box.x1 and face.box.y0 <= y <= face.box.y1:
