@@ -37,7 +37,7 @@ def image(run: Run, group: str, face_id: str, kind: ImageKind | None, out: Path 
     """Give the image that GROUP keeps with a face (the setting "images")."""
     from mien.evaluate.files import check_target
 
-    if out is None and (run.as_json or sys.stdout.isatty()):
+    if out is None and (run.as_json or sys.stdout is None or sys.stdout.isatty()):
         raise InvalidArgument("An image is no text: give --out FILE.")
     if out is not None:
         check_target(out)
