@@ -150,6 +150,16 @@ class Settings(BaseSettings):
         description="Rate at which a new person may be taken for somebody else of a group that "
         "warns of duplicates or refuses them.",
     )
+    keep_crop_side: int = Field(
+        default=512,
+        ge=112,
+        le=2048,
+        description="Longest side of a crop that is kept with a face, pixels; larger ones are "
+        "scaled down.",
+    )
+    keep_crop_quality: int = Field(
+        default=95, ge=50, le=100, description="JPEG quality of a crop that is kept with a face."
+    )
     bulk_max_photos: int = Field(
         default=100_000, ge=1, description="Photos in one zip that is enrolled."
     )

@@ -19,7 +19,9 @@ from mien.cli import (
     models,
     operations,
     photos,
+    pictures,  # noqa: F401 - it adds itself to "gallery"
     privacy,
+    reembed,  # noqa: F401 - the same
 )
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
@@ -64,4 +66,4 @@ for command in (
     serving.serve,
 ):
     cli.add_command(command)
-gallery.gallery.add_command(migrate.migrate)
+operations.gallery.add_command(migrate.migrate)

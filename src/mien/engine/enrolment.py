@@ -16,11 +16,20 @@ from typing import TYPE_CHECKING
 from mien.analysis import Quality
 from mien.config import Settings
 from mien.engine import living
+from mien.engine.keeping import images_for
 from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
-from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
+from mien.engine.serving import engine_for
+from mien.errors import (
+    AlreadyExists,
+    ConsentMissing,
+    EmbeddingMismatch,
+    ImageError,
+    InvalidArgument,
+    NotFound,
+)
 from mien.gallery.origins import face_of_photo
-from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings, ImagePolicy
 from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Embeddings, Faces
@@ -84,6 +93,7 @@ class _Prepared:
     sha256: str
     quality: float | None
     liveness: LivenessVerdict | None
+    images: tuple[FaceImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +116,13 @@ class LookOptions:
     Attributes:
         name: of the photo, for the answer.
         min_quality: what the group asks for, 0 to 1, or None.
+        images: what the group keeps.
         check: of liveness.
     """
 
     name: str
     min_quality: float | None
+    images: ImagePolicy
     check: LivenessCheck
 
 
@@ -173,15 +185,15 @@ def enroll_each(
     Raises:
         NotFound: no such group, and ``create_group`` is False.
     """
-    engine.load()  # here, so that a missing model is raised once and not for every photo
     if not create_group:
         gallery.group(group)
     check = living.asked(engine, None) if check is None else check
     if check.looks:
         _ = engine.liveness
-    settings = _checked_settings(engine, gallery, group)
-    look = partial(look_at, engine) if look is None else look
-    place = _Place(engine, gallery, group, settings, create_group, check, look)
+    wanted = partial(
+        _place, engine, gallery, group, create_group=create_group, check=check, look=look
+    )
+    place = wanted()
     pool = threads or engine.pool
     waiting: deque[tuple[EnrolmentPhoto, Future[Looked]]] = deque()
     source = iter(photos)
@@ -193,7 +205,16 @@ def enroll_each(
             if not waiting:
                 return
             photo, future = waiting.popleft()
-            yield _store(place, photo, future.result())
+            prepared = future.result()
+            try:
+                outcome = _store(place, photo, prepared)
+            except EmbeddingMismatch:  # the group was moved to another model meanwhile
+                assert isinstance(prepared, _Prepared)
+                place = wanted()
+                if place.engine.embedder.contract == prepared.found.contract:
+                    raise
+                outcome = _store(place, photo, _prepare(place, photo))
+            yield outcome
     finally:
         for _, future in waiting:
             future.cancel()
@@ -221,14 +242,24 @@ def _verdicts(done: Sequence[PhotoOutcome]) -> tuple[LivenessVerdict, ...] | Non
     return told if told and len(told) == len(stored) else None
 
 
-def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSettings:
-    """Refuse a group of another model now; one that is missing is made for the first face."""
+def _place(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    *,
+    create_group: bool,
+    check: LivenessCheck,
+    look: Look | None,
+) -> _Place:
+    """Refuse a group whose model is not here; one that is missing is made for the first face."""
+    settings = DEFAULT_SETTINGS
     with contextlib.suppress(NotFound):
         found = gallery.group(group)
-        gallery.check_contract(found, engine.embedder.contract)
+        engine, settings = engine_for(engine, found), found.settings
         check_calibrated(engine, found)
-        return found.settings
-    return DEFAULT_SETTINGS
+    engine.load()  # here, so that a missing model is raised once and not for every photo
+    look = partial(look_at, engine) if look is None else look
+    return _Place(engine, gallery, group, settings, create_group, check, look)
 
 
 def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
@@ -240,7 +271,9 @@ def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
         known = face_of_photo(place.gallery, place.group, photo.person, sha256)
         if known is not None:
             return _Refused(_duplicate(photo.name), sha256, known.id)
-        return place.look(opened, LookOptions(photo.name, place.settings.min_quality, place.check))
+        asked = place.settings
+        options = LookOptions(photo.name, asked.min_quality, asked.images, place.check)
+        return place.look(opened, options)
     except (ImageError, InvalidArgument) as error:
         return refused(photo.name, error.code, error.message, sha256)
 
@@ -271,7 +304,9 @@ def _look(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
     if told is not None and options.check.enforces and not told.live:
         reason = Rejection(name, ("spoof_suspected",), living.advice(told))
         return _Refused(reason, opened.sha256)
-    return _Prepared(found.without_image(), opened.sha256, quality, told)
+    box = found.detection[0].box
+    images = images_for(opened, box, options.images, engine.settings)
+    return _Prepared(found.without_image(), opened.sha256, quality, told, images)
 
 
 def _live(
@@ -343,6 +378,7 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutco
             boxes=[found.detection[0].box],
             qualities=[prepared.quality],
             external_image_id=photo.external_image_id,
+            images=[prepared.images],
             create_person=True,
         )
     except AlreadyExists:

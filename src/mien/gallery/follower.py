@@ -83,6 +83,7 @@ class Follower:
         self._snapshots = (snapshots or _place(database)) if self._memory is not None else None
         self._policy = policy or SnapshotPolicy()
         self._versions: dict[int, int] = {}
+        self._contracts: dict[int, int] = {}  # of what the index holds; none while it is replaced
         self._saved: defaultdict[int, _Saved] = defaultdict(_Saved)
         self._locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -108,6 +109,13 @@ class Follower:
         if group_seq in self._versions:
             with contextlib.suppress(GalleryUnavailable):  # the next search says so
                 self._catch_up(group_seq)
+
+    def holds(self, row: GroupRow) -> bool:
+        """Whether the index holds embeddings of the contract that ``row`` has.
+
+        A search whose answer must be of one contract asks before and after it.
+        """
+        return self._contracts.get(row.seq) == row.contract_seq
 
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups, at once: from memory, and from snapshots.
@@ -176,6 +184,8 @@ class Follower:
         seq, seen = row.seq, self._versions.get(row.seq)
         if seen == row.version:
             return
+        if not self.holds(row):
+            self._contracts.pop(seq, None)
         by_person = row.group.scoring == "mean"
         entries = vectors.person_entries if by_person else vectors.face_entries
         if seen is None:
@@ -189,6 +199,7 @@ class Follower:
                 self._index.upsert(seq, batch)
                 gone.difference_update(batch.ids.tolist())
             self._index.delete(seq, np.array(sorted(gone), np.int64))
+        self._contracts[seq] = row.contract_seq
         self._versions[seq] = row.version
 
     def _forget_deleted_groups(self) -> None:
@@ -203,6 +214,7 @@ class Follower:
 
     def _forget(self, seq: int) -> None:
         self._versions.pop(seq, None)
+        self._contracts.pop(seq, None)
         self._index.rebuild(seq, ())
 
     def _lock_of(self, seq: int) -> threading.Lock:

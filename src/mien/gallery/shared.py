@@ -111,6 +111,15 @@ class SharedFollower:
     def follow(self, group_seq: int) -> None:
         """Nothing: a server's writes are slow, and the next search makes them."""
 
+    def holds(self, row: GroupRow) -> bool:
+        """Whether the group still has the contract that ``row`` has.
+
+        Any node may fill the index anew, but not before the records say so.
+        """
+        with self._database.reading() as connection:
+            now = groups.find_by_seq(connection, row.seq)
+        return now is not None and now.contract_seq == row.contract_seq
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups; if the index is away, when it is back."""
         for seq in group_seqs:

@@ -105,6 +105,11 @@ class Photo:
                 self._sha256 = digest.hexdigest()
             return self._sha256
 
+    @property
+    def encoded(self) -> bytes | None:
+        """The bytes that it was opened from, as they were sent; None for arrays."""
+        return self._encoded or None
+
     def pixels(self) -> RGB:
         """All pixels: RGB ``uint8`` ``(height, width, 3)``, C-contiguous, read-only.
 

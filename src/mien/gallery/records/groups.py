@@ -26,6 +26,7 @@ __all__ = [
     "existing",
     "find",
     "find_by_seq",
+    "known_contract",
     "page",
     "rename",
     "update",
@@ -199,16 +200,22 @@ def _refuse_taken(connection: sa.Connection, application_seq: int, name: str) ->
 
 
 def contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
-    """Number of a contract, whose row is made where it is missing."""
-    facts = asdict(contract)
-    query = sa.select(contracts.c.seq).filter_by(**facts)
-    seq = connection.execute(query).scalar_one_or_none()
+    """The number of a contract, which is written down where it is new."""
+    seq = known_contract(connection, contract)
     if seq is None:
         # Applications share contracts: another one may be adding this one just now.
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-            connection.execute(contracts.insert().values(**facts))
-        seq = connection.execute(query).scalar_one()
-    return int(seq)
+            connection.execute(contracts.insert().values(**asdict(contract)))
+        seq = known_contract(connection, contract)
+        assert seq is not None
+    return seq
+
+
+def known_contract(connection: sa.Connection, contract: EmbeddingContract) -> int | None:
+    """The number of a contract, if it was ever written down."""
+    query = sa.select(contracts.c.seq).filter_by(**asdict(contract))
+    seq = connection.execute(query).scalar_one_or_none()
+    return None if seq is None else int(seq)
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> GroupRow:
