@@ -172,7 +172,7 @@ def templates(numbers: Iterable[int]) -> NDArray[np.float32]:
 
 def found_by(gallery: Gallery, numbers: Iterable[int]) -> dict[str, Found]:
     """Everybody in every group, by similarity to each of the faces of those numbers."""
-    found = {}
+    found: dict[str, Found] = {}
     for group in GROUPS:
         hits = gallery.search(group, templates(numbers), k=1000, contract=random_contract(DIM))
         found[group] = [[(hit.person, hit.similarity) for hit in row] for row in hits]
@@ -347,7 +347,7 @@ def main(url: str, folder: Path) -> None:
     for line in sys.stdin:
         order, _, told = line.rstrip("\n").partition(" ")
         if order == "reap":
-            print(os.waitpid(int(told), 0)[1], flush=True)
+            _answer(os.waitpid(int(told), 0)[1])
             continue
         pid = os.fork()
         if not pid:
@@ -359,7 +359,12 @@ def main(url: str, folder: Path) -> None:
                 traceback.print_exc()
             finally:
                 os._exit(status)
-        print(pid, flush=True)
+        _answer(pid)
+
+
+def _answer(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -82,19 +82,19 @@ def assert_found(found: Found, wanted: Similarities) -> None:
             assert abs(score - want[person]) < _ROUNDING, (person, score, want[person])
 
 
-def _count(connection: sa.Connection, query: sa.Select[tuple[int]]) -> int:
+def _count(connection: sa.Connection, query: sa.Select[int]) -> int:
     return connection.execute(query).scalar_one()
 
 
 def _without(
-    table: sa.Table, other: sa.Table, where: sa.ColumnElement[bool]
-) -> sa.Select[tuple[int]]:
+    table: sa.FromClause, other: sa.FromClause, where: sa.ColumnElement[bool]
+) -> sa.Select[int]:
     """How many rows of a table have no row in another."""
     there = sa.exists().select_from(other).where(where)
     return sa.select(sa.func.count()).select_from(table).where(~there)
 
 
-_RULES: Mapping[str, sa.Select[tuple[int]]] = {
+_RULES: Mapping[str, sa.Select[int]] = {
     "a face without a person": _without(faces, persons, persons.c.seq == faces.c.person_seq),
     "a face without a contract": _without(
         faces, contracts, contracts.c.seq == faces.c.contract_seq
