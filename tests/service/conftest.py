@@ -118,10 +118,10 @@ def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
     """Opens services with settings of the test's choice; all are closed at its end."""
     closing: list[Callable[[], object]] = []
 
-    def make(*, engine: Engine | None = None, **overrides: object) -> House:
+    def make(*, engine: Engine | None = None, url: str | None = None, **overrides: object) -> House:
         settings = load(tmp_path, **overrides)
         engine = engine or mock_engine(settings)
-        gallery = Gallery.open(f"sqlite:///{tmp_path / f'{len(closing)}.db'}")
+        gallery = Gallery.open(url or f"sqlite:///{tmp_path / f'{len(closing)}.db'}")
         app = create_app(engine, gallery, settings)
         _, secret = gallery.create_key("default")
         client = httpx.Client(

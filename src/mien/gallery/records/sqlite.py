@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mien.errors import ConfigurationError, GalleryUnavailable
-from mien.gallery.records.backend import Engines
+from mien.gallery.records.backend import BRIEF_S, Engines
 from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
 
 __all__ = ["DRIVERS", "SqliteBackend"]
@@ -24,6 +24,7 @@ DRIVERS = ("sqlite", "sqlite+pysqlite")
 
 _POOL = 8
 _OVERFLOW = 120
+_BRIEF = "mien_brief"
 
 
 class SqliteBackend:
@@ -60,16 +61,18 @@ class SqliteBackend:
         )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "checkin", self._be_patient_again)
         self.engines = Engines(
             engine,
             engine.execution_options(mien_begin="BEGIN"),
             engine.execution_options(mien_begin="BEGIN IMMEDIATE"),
+            engine.execution_options(**{"mien_begin": "BEGIN IMMEDIATE", _BRIEF: True}),
         )
 
     @contextmanager
-    def turn(self, application: int | None) -> Iterator[None]:
+    def turn(self, application: int | None, *, brief: bool = False) -> Iterator[None]:
         """One writer at a time, whatever the application."""
-        if not self._writer.acquire(timeout=self._timeout_s):
+        if not self._writer.acquire(timeout=BRIEF_S if brief else self._timeout_s):
             raise self.unavailable(BUSY)
         try:
             yield
@@ -107,6 +110,12 @@ class SqliteBackend:
         """What an error of SQLite means for the user."""
         return reason_of(error)
 
+    def _be_patient_again(
+        self, connection: sqlite3.Connection | None, entry: ConnectionPoolEntry
+    ) -> None:
+        if connection is not None and entry.info.pop(_BRIEF, False):
+            connection.execute(f"PRAGMA busy_timeout = {round(self._timeout_s * 1000)}")
+
 
 def _check(url: URL) -> None:
     if url.query or url.host or url.username or url.password or url.port:
@@ -135,6 +144,10 @@ def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> N
 
 
 def _begin(connection: sa.Connection) -> None:
-    statement = connection.get_execution_options().get("mien_begin")
+    options = connection.get_execution_options()
+    statement = options.get("mien_begin")
+    if options.get(_BRIEF):
+        connection.info[_BRIEF] = True
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(BRIEF_S * 1000)}")
     if statement is not None:
         connection.exec_driver_sql(statement)
