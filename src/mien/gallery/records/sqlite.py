@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -21,6 +22,8 @@ __all__ = ["DRIVERS", "SqliteBackend"]
 
 DRIVERS = ("sqlite", "sqlite+pysqlite")
 """The schemes of its URLs."""
+
+_log = logging.getLogger(__name__)
 
 _POOL = 8
 _OVERFLOW = 120
@@ -92,11 +95,18 @@ class SqliteBackend:
     def forget_deleted(self) -> None:
         """Bring the log into the file and cut it to nothing.
 
-        A reader of another process may hold it up: then the next checkpoint overwrites it, and
-        what is left was sealed with a key that is gone.
+        A reader of another process may hold it up, or a full disk: then a later checkpoint does
+        it, and what is left was sealed with a key that is gone.
         """
-        with self.engines.reading.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        try:
+            with self.engines.reading.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        except exc.DBAPIError as error:  # what was deleted is deleted: that is acknowledged
+            _log.warning(
+                "The log of the gallery %r is not emptied: the gallery %s.",
+                self.name,
+                self.reason_of(error.orig),
+            )
 
     def check(self) -> None:
         """Refuse a file that was deleted, moved or replaced."""
