@@ -168,8 +168,21 @@ class Town:
         self.tally["snapshots"] += looked["restored"]
         for group in lives.GROUPS:
             wanted = similarities(self.witness, group, lives.templates(self.probes))
-            assert_found(lived[group], wanted)
+            try:
+                assert_found(lived[group], wanted)
+            except AssertionError:
+                self.explain(group)
+                raise
             assert_found([[tuple(hit) for hit in row] for row in looked["found"][group]], wanted)
+
+    def explain(self, group):
+        """What is needed to tell a stale read from a late write: it cannot be repeated at will."""
+        again = lives.found_by(self.witness, self.probes)[group][0]
+        wanted = similarities(self.witness, group, lives.templates(self.probes))[0]
+        print(f"{group}: found again {sorted(name for name, _ in again)}, stored {sorted(wanted)}")
+        for writer, report in enumerate(self.reports):
+            alive = self.pids[writer] != 0
+            print(f"{writer} {alive=}", lives.own_state(self.witness, writer), report.lines[-4:])
 
     def end(self):
         self.kill([writer for writer in range(lives.WRITERS) if self.pids[writer]])
