@@ -124,10 +124,10 @@ def open_house(tmp_path: Path, new_url: Callable[[int], str]) -> Iterator[Callab
     """Opens services with settings of the test's choice; all are closed at its end."""
     closing: list[Callable[[], object]] = []
 
-    def make(*, engine: Engine | None = None, **overrides: object) -> House:
+    def make(*, engine: Engine | None = None, url: str | None = None, **overrides: object) -> House:
         settings = load(tmp_path, **overrides)
         engine = engine or mock_engine(settings)
-        gallery = Gallery.open(new_url(len(closing)))
+        gallery = Gallery.open(url or new_url(len(closing)))
         app = create_app(engine, gallery, settings)
         _, secret = gallery.create_key("default")
         client = httpx.Client(

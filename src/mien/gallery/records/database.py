@@ -57,6 +57,7 @@ class Database:
                     self._backend.engines.reading,
                     self._backend.engines.snapshots,
                     self._backend.engines.writes,
+                    self._backend.engines.brief,
                 )
             )
         )
@@ -104,13 +105,21 @@ class Database:
             yield connection
 
     @contextmanager
-    def touching(self) -> Iterator[sa.Connection]:
+    def touching(self, *, brief: bool = False) -> Iterator[sa.Connection]:
         """A transaction for times of use and the like: in PostgreSQL it waits for no other writer.
 
         What it writes must not depend on what it reads, nor anything else on what it writes.
+
+        Args:
+            brief: in SQLite, hardly wait for another writer: what is written may be left out.
         """
         if self.dialect == "sqlite":
-            with self.writing() as connection:
+            engine = self._engines.brief if brief else self._engines.writes
+            with (
+                self._backend.turn(None, brief=brief),
+                self._translated(),
+                engine.begin() as connection,
+            ):
                 yield connection
             return
         with self._translated(), self._engines.writes.begin() as connection:
