@@ -42,6 +42,7 @@ class Engine(PhotoEngine):
         liveness: used instead of the registered liveness nets.
         embedders: recognition models beside ``embedder``, for groups that are pinned to theirs.
             Those that are registered need not be given: they are loaded when a group needs them.
+        mesh: used instead of MediaPipe's nets where a sequence of frames is watched.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP

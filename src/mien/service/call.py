@@ -25,7 +25,16 @@ from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
 
-__all__ = ["Call", "Detecting", "Reading", "Writing", "options", "page_of"]
+__all__ = [
+    "Call",
+    "Detecting",
+    "Reading",
+    "Writing",
+    "allowed",
+    "options",
+    "page_of",
+    "run_records",
+]
 
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
@@ -126,7 +135,7 @@ class Call:
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
-        return await _run_records(self.request, self.service, work)
+        return await run_records(self.request, self.service, work)
 
     async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
         with self.service.reading.hold():
@@ -182,7 +191,7 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         secret = bearer(request.headers.get("authorization"))
         access = service.keys.find(secret)
         if access is None:
-            access = await _run_records(
+            access = await run_records(
                 request, service, partial(Access.of, service.gallery, secret)
             )
             service.keys.add(secret, access)
@@ -197,7 +206,8 @@ Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
 
 
-async def _run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
+async def run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
+    """Run ``work`` on a worker for records, within the request's deadline."""
     slot = service.records.admit()
     try:
         return await slot.run(work, timeout_s=_left(request, service))
