@@ -289,7 +289,10 @@ class ToldLiveness(Shape):
     verdict: Literal["live", "spoof", "undetermined"] = Field(
         description="`undetermined`: the photo does not allow to say; never taken for live."
     )
-    score: float = Field(description="How alive it looks, 0..1; not calibrated.")
+    score: float = Field(description="How alive it looks, 0..1; live from the threshold on.")
+    probability: float | None = Field(
+        description="That it is live, where every second face is an attack; null: not calibrated."
+    )
     threshold: float
     condition: LivenessCondition
     context: float = Field(description="Times its own size that the face's surroundings are seen.")
