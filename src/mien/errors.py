@@ -33,6 +33,7 @@
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
     │   │   └── RateLimited          rate_limited            too many sessions in too short a time
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
     │   ├── SessionOver              session_over            a liveness session that has ended
     │   ├── KeyMissing               key_missing             the master key is not at hand
@@ -57,6 +58,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyExists",
+    "ArchiveUnusable",
     "AttributeNotAllowed",
     "ChecksumMismatch",
     "ConfigurationError",
@@ -303,6 +305,12 @@ class GalleryUnavailable(GalleryError):
     """The database is locked, read-only, full, damaged, or made by a newer Mien."""
 
     code = "gallery_unavailable"
+
+
+class ArchiveUnusable(GalleryError):
+    """An archive or backup that is cut off, changed, of a newer Mien, or cannot be written."""
+
+    code = "archive_unusable"
 
 
 class ConsentMissing(GalleryError):

@@ -76,6 +76,7 @@ STATUS: dict[str, int] = {
     "limit_exceeded": 409,
     "rate_limited": 429,
     "gallery_unavailable": 503,
+    "archive_unusable": 422,
     "consent_missing": 409,
     "session_over": 409,
     "key_missing": 503,

@@ -18,6 +18,7 @@ __all__ = [
     "ErrorAnswer",
     "ExternalId",
     "FaceAnswer",
+    "FaceImageOptions",
     "FacePage",
     "FacePageOptions",
     "GroupAnswer",
@@ -229,6 +230,14 @@ class FacePageOptions(PageOptions):
     external_image_id: str | None = Field(default=None, description="Only those of that photo.")
 
 
+class FaceImageOptions(Options):
+    """Which image of a face."""
+
+    kind: Literal["crop", "photo"] | None = Field(
+        default=None, description="Without: the crop, or else the photo."
+    )
+
+
 class Shape(BaseModel):
     """Part of an answer; exactly these fields."""
 
@@ -280,7 +289,10 @@ class ToldLiveness(Shape):
     verdict: Literal["live", "spoof", "undetermined"] = Field(
         description="`undetermined`: the photo does not allow to say; never taken for live."
     )
-    score: float = Field(description="How alive it looks, 0..1; not calibrated.")
+    score: float = Field(description="How alive it looks, 0..1; live from the threshold on.")
+    probability: float | None = Field(
+        description="That it is live, where every second face is an attack; null: not calibrated."
+    )
     threshold: float
     condition: LivenessCondition
     context: float = Field(description="Times its own size that the face's surroundings are seen.")

@@ -483,6 +483,7 @@ def test_every_error_of_miens_has_a_row_or_is_500():
 
     without = {code for code in STATUS if code not in errors.TABLE}
     assert without == {
+        "archive_unusable",
         "unknown_metric",
         "method_not_allowed",
         "image",

@@ -14,6 +14,7 @@ from mien.service.api import (
     liveness_sessions,
     persons,
     photos,
+    pictures,
     status,
 )
 
@@ -30,6 +31,7 @@ def routers() -> list[APIRouter]:
         groups.router,
         persons.router,
         faces.router,
+        pictures.router,
         curation.router,
         jobs.router,
         status.router,

@@ -97,13 +97,8 @@ async def create_session(call: Detecting) -> Response:
 
     With `group` and `person` the key needs the scope `gallery:read` too.
     """
-    new: list[NewLivenessSession] = []
-
-    def read(body: dict[str, Any]) -> None:
-        new.append(options(NewLivenessSession, call.query, body))
-
-    await call.with_json(read)
-    asked = new[0]
+    query = call.query
+    asked = await call.with_json(lambda body: options(NewLivenessSession, query, body))
     if asked.group is not None or asked.person is not None:
         await allowed(Scope.GALLERY_READ)(call.request, None)
 
