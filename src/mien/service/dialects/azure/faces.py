@@ -21,6 +21,7 @@ from mien.service.dialects.azure.fields import (
     shown_id,
     text,
 )
+from mien.service.dialects.azure.policies import refuse_spoof
 from mien.types import Face, Faces
 
 __all__ = ["Registration", "change", "find", "only_face", "register", "shown"]
@@ -64,6 +65,7 @@ def register(
     """
     engine = models.engine_of(call, model)
     photo, face = only_face(engine, data, asked.target)
+    refuse_spoof(engine, photo, face, call.gallery.group(group).settings)
     embeddings = engine.embed(photo, face)
     quality = _quality(call, group, photo, face)
     (stored,) = call.gallery.add_faces(
@@ -80,13 +82,13 @@ def register(
 
 
 def only_face(engine: Engine, data: bytes, target: Rectangle | None = None) -> tuple[Photo, Faces]:
-    """A photo and the one face in it, or in a rectangle of it.
+    """A photo and the one face in it, or in a rectangle of it; it may be a spoof.
 
     Raises:
         AzureError: no face or several.
     """
     photo = engine.photo(data)
-    return photo, _one(engine.detect(photo), photo, target)
+    return photo, _one(engine.detect(photo, liveness="off"), photo, target)
 
 
 def find(gallery: Gallery, group: str, face_id: str, *, person: str | None = None) -> StoredFace:

@@ -31,6 +31,7 @@ from mien.service.dialects.azure.liveness_answers import (
     released,
 )
 from mien.service.dialects.azure.persons import start_of
+from mien.service.dialects.azure.policies import refuse_spoof
 from mien.service.dialects.azure.route import (
     MAX_IMAGE_BYTES,
     MIN_IMAGE_BYTES,
@@ -221,6 +222,7 @@ def _reference(call: Call, data: bytes, given: Body) -> Reference:
         raise AzureError(400, "InvalidImageSize", f"Image size is too {size}.")
     engine = call.engine
     photo, face = faces.only_face(engine, data)
+    refuse_spoof(engine, photo, face)
     embeddings = engine.embed(photo, face)
     contract = engine.embedder.contract
     (analysed,) = engine.analyze_faces(photo, face, actions=["quality"])

@@ -35,6 +35,7 @@ from mien.service.dialects.azure.fields import (
     whole,
 )
 from mien.service.dialects.azure.matching import SAME, anybody, confidences, decision_at
+from mien.service.dialects.azure.policies import log_search, log_verification, refuse_unseen
 from mien.service.dialects.azure.route import AzureRoute, Reading, done, with_body
 from mien.types import Embeddings
 
@@ -59,6 +60,7 @@ async def verify(call: Reading) -> Response:
 
 
 def _verified(call: Call, body: Body) -> dict[str, Any]:
+    group, person = None, ""
     if "faceId1" in body or "faceId2" in body:
         ids = [hex_id(body.get(name), name) for name in ("faceId1", "faceId2")]
         unknown = missing("Face")
@@ -73,13 +75,17 @@ def _verified(call: Call, body: Body) -> dict[str, Any]:
         )
         person = hex_id(body.get("personId"), "personId")
         engine = models.engine_of(call, face.model)
-        others = _faces_of_person(call, body, face, person)
+        group, others = _faces_of_person(call, body, face, person)
         probe = face.embeddings
     confidence = float(confidences(engine, probe, others).max())
+    if group is not None:
+        log_verification(call, group, person, match=confidence >= SAME)
     return {"isIdentical": confidence >= SAME, "confidence": round(confidence, 5)}
 
 
-def _faces_of_person(call: Call, body: Body, face: probes.Probe, person: str) -> Embeddings:
+def _faces_of_person(
+    call: Call, body: Body, face: probes.Probe, person: str
+) -> tuple[str, Embeddings]:
     scope = [kind for kind in (PERSON_GROUP, LARGE_PERSON_GROUP) if body.get(kind.key) is not None]
     if len(scope) > 1:
         raise bad_argument("Request body is invalid.")
@@ -90,12 +96,13 @@ def _faces_of_person(call: Call, body: Body, face: probes.Probe, person: str) ->
     else:
         group = directory_scope.group_of(call, face.model)
     try:
+        refuse_unseen(call, group)
         _, templates = call.gallery.embeddings(group, person)
     except NotFound:
         raise missing("Person") from None
     if not len(templates):
         raise AzureError(404, "PersistedFaceNotFound", "The person has no face.")
-    return templates
+    return group, templates
 
 
 # ---------------------------------------------------------------------- identify
@@ -184,10 +191,13 @@ def _ranked(
     newest: str | None = None,
 ) -> list[tuple[Candidate, ...]]:
     engine = models.engine_of(call, model)
+    refuse_unseen(call, group)
     decision = decision_at(engine, threshold, size=call.gallery.size(group))
-    return search(
+    ranked = search(
         engine, call.gallery, group, embeddings, top=top, decision=decision, newest=newest
     )
+    log_search(call, group, ranked)
+    return ranked
 
 
 def _candidate(one: Candidate) -> dict[str, Any]:
@@ -259,6 +269,7 @@ def _similar_listed(
     (probe,) = probes.load(call.gallery, [face_id])
     _compatible(found, probe.model)
     engine = models.engine_of(call, found.model)
+    refuse_unseen(call, found.group)
     decision = decision_at(engine, None, size=size) if matching else anybody()
     (candidates,) = search(
         engine,
@@ -269,6 +280,7 @@ def _similar_listed(
         decision=decision,
         newest=newest,
     )
+    log_search(call, found.group, [candidates])
     return [
         {
             "persistedFaceId": shown_id(each.face_id or ""),
