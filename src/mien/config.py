@@ -173,6 +173,24 @@ class Settings(BaseSettings):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
+    # Photos by URL, where a dialect's clients send one
+    fetch_urls: bool = Field(
+        default=True, description="Fetch photos by URL for the dialects that know such requests."
+    )
+    fetch_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that URLs may lead to beside public addresses, such as 10.1.0.0/16.",
+    )
+    fetch_ports: str = Field(
+        default="80,443,10000-12000", description="Ports and ranges of ports that URLs may name."
+    )
+    fetch_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds in which the photo behind a URL must be there."
+    )
+    fetch_redirects: int = Field(
+        default=3, ge=0, le=10, description="Redirects of a URL that are followed."
+    )
+
     @field_validator("models_mirror", "gallery", "index")
     @classmethod
     def _strip(cls, value: str) -> str:
@@ -187,7 +205,7 @@ class Settings(BaseSettings):
             )
         return value.strip()
 
-    @field_validator("accept_licences", mode="before")
+    @field_validator("accept_licences", "fetch_networks", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
         """A list; in the environment one of JSON, or names with commas between them."""

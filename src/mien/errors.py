@@ -12,7 +12,9 @@
     │   ├── ImageDecodeError         image_decode            empty, truncated, corrupt, or no image
     │   ├── UnsupportedImage         image_unsupported       a format or array that is not accepted
     │   ├── ImageTooLarge            image_too_large         more bytes, pixels, frames than allowed
-    │   └── ImageTooSmall            image_too_small         a side below the limit
+    │   ├── ImageTooSmall            image_too_small         a side below the limit
+    │   └── ImageUrlError            image_url               a URL that is not fetched, or gave none
+    │       └── ImageUrlTimeout      image_url_timeout
     ├── FaceError                    face
     │   ├── NoFaceFound              no_face
     │   ├── SeveralFaces             several_faces           where exactly one is wanted
@@ -69,6 +71,8 @@ __all__ = [
     "ImageNotFound",
     "ImageTooLarge",
     "ImageTooSmall",
+    "ImageUrlError",
+    "ImageUrlTimeout",
     "InvalidArgument",
     "KeyMismatch",
     "KeyMissing",
@@ -169,6 +173,18 @@ class ImageTooSmall(ImageError):
     """A side shorter than the limit."""
 
     code = "image_too_small"
+
+
+class ImageUrlError(ImageError):
+    """A photo's URL that is not fetched, or that gives no photo."""
+
+    code = "image_url"
+
+
+class ImageUrlTimeout(ImageUrlError):
+    """The photo behind a URL did not arrive in time."""
+
+    code = "image_url_timeout"
 
 
 class FaceError(MienError):

@@ -11,6 +11,7 @@ from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
 from mien.service.errors import log_unexpected
+from mien.service.fetch import Fetcher
 from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
@@ -38,6 +39,7 @@ class Service:
         jobs: does what outlives its request, on the inference workers, behind all requests.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
+        fetcher: photos by URL, for the dialects; used on the event loop only.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
@@ -55,6 +57,7 @@ class Service:
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
+        self.fetcher = Fetcher(settings)
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
