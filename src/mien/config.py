@@ -35,6 +35,7 @@ LivenessPolicy = Literal["off", "observe", "enforce"]
 LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
+DIALECTS = ("nhn",)
 
 
 class Settings(BaseSettings):
@@ -173,6 +174,18 @@ class Settings(BaseSettings):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
+    # Dialects of other services' APIs
+    dialects: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("nhn",), description="Dialects that the server speaks beside /v1."
+    )
+    nhn_confidence_scale: Literal[1, 100] = Field(
+        default=1,
+        description="What the confidence of a face goes up to in the NHN dialect: 1 or 100.",
+    )
+    nhn_min_face: int = Field(
+        default=60, ge=1, description="Shortest side of a face that the NHN dialect sees, pixels."
+    )
+
     # Photos by URL, where a dialect's clients send one
     fetch_urls: bool = Field(
         default=True, description="Fetch photos by URL for the dialects that know such requests."
@@ -205,7 +218,15 @@ class Settings(BaseSettings):
             )
         return value.strip()
 
-    @field_validator("accept_licences", "fetch_networks", mode="before")
+    @field_validator("dialects")
+    @classmethod
+    def _spoken(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in DIALECTS:
+                raise ValueError(no_such("dialect", name, DIALECTS).rstrip("."))
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("accept_licences", "dialects", "fetch_networks", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
         """A list; in the environment one of JSON, or names with commas between them."""

@@ -25,7 +25,7 @@ from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
 
-__all__ = ["Call", "Detecting", "Reading", "Writing", "options", "page_of"]
+__all__ = ["Call", "Detecting", "Reading", "Writing", "opened", "options", "page_of"]
 
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
@@ -104,37 +104,41 @@ class Call:
             work: the rest.
         """
         kind = self.request.headers.get("content-type", "")
-        inference = self.service.inference
-        inference.refuse_if_full()
+        self.service.inference.refuse_if_full()
         with self.service.budget.hold() as holding:
-            body = await self._body(self.settings.max_request_bytes, holding)
+            body = await self.read(self.settings.max_request_bytes, holding)
             job = _upload_job(body, kind, parse, work)
             del body
-            slot = inference.admit()
-            try:
-                return await slot.run(job, timeout_s=self._left(), gone=self._gone)
-            finally:
-                slot.abandon()
+            return await self.with_models(job)
+
+    async def with_models(self, work: Callable[[], T]) -> T:
+        """Run ``work`` on a worker for photos."""
+        slot = self.service.inference.admit()
+        try:
+            return await slot.run(work, timeout_s=self.left, gone=self._gone)
+        finally:
+            slot.abandon()
 
     async def with_json(self, work: Callable[[dict[str, Any]], T]) -> T:
         """Read a small JSON object and run ``work`` on a worker for records."""
         kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType("Send application/json.")
-        body = await self._body(RECORD_BYTES)
+        body = await self.read(RECORD_BYTES)
         return await self.with_records(lambda: work(parse_json(body)))
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
         return await _run_records(self.request, self.service, work)
 
-    async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
+    async def read(self, limit: int, holding: Holding | None = None) -> bytes:
+        """The body, at most ``limit`` bytes, counted in ``holding``."""
         with self.service.reading.hold():
-            return await read_body(
-                self.request, limit=limit, timeout_s=self._left(), holding=holding
-            )
+            return await read_body(self.request, limit=limit, timeout_s=self.left, holding=holding)
 
-    def _left(self) -> float:
+    @property
+    def left(self) -> float:
+        """Seconds until the request's deadline."""
         return _left(self.request, self.service)
 
     async def _gone(self) -> None:
@@ -176,20 +180,33 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     ) -> Call:
-        service: Service = request.app.state.service
-        if not service.settings.auth:
-            return Call(request, service, service.gallery)
-        secret = bearer(request.headers.get("authorization"))
-        access = service.keys.find(secret)
-        if access is None:
-            access = await _run_records(
-                request, service, partial(Access.of, service.gallery, secret)
-            )
-            service.keys.add(secret, access)
-        permit(access.key, scope)
-        return Call(request, service, access.gallery)
+        return await opened(request, scope, lambda: bearer(request.headers.get("authorization")))
 
     return authorise
+
+
+async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -> Call:
+    """The request as a call of its key's application.
+
+    Args:
+        request: whatever it asks for.
+        scope: what its key has to allow.
+        secret_of: gives the key's secret, or raises Unauthorized; not asked without ``auth``.
+
+    Raises:
+        Unauthorized: no key, or not a valid one.
+        Forbidden: the key lacks the scope.
+    """
+    service: Service = request.app.state.service
+    if not service.settings.auth:
+        return Call(request, service, service.gallery)
+    secret = secret_of()
+    access = service.keys.find(secret)
+    if access is None:
+        access = await _run_records(request, service, partial(Access.of, service.gallery, secret))
+        service.keys.add(secret, access)
+    permit(access.key, scope)
+    return Call(request, service, access.gallery)
 
 
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]

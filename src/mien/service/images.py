@@ -23,7 +23,15 @@ from mien.errors import (
     UnsupportedMediaType,
 )
 
-__all__ = ["MAX_BRACKETS", "Form", "NamedImage", "from_base64", "parse_form", "parse_json"]
+__all__ = [
+    "MAX_BRACKETS",
+    "Form",
+    "NamedImage",
+    "from_base64",
+    "parse_form",
+    "parse_json",
+    "parse_multipart",
+]
 
 MAX_BRACKETS = 256
 MAX_FIELDS = 32
@@ -87,6 +95,27 @@ def parse_form(body: bytes, *, content_type: str, fields: Sequence[str], max_ima
             f"There is no photo in the field {missing[0]!r}.", details={"field": missing[0]}
         )
     return form
+
+
+def parse_multipart(
+    body: bytes, *, content_type: str, fields: Sequence[str], max_images: int
+) -> Form | None:
+    """Read a ``multipart/form-data`` body, whichever of its photos are there.
+
+    Args:
+        body, content_type, fields, max_images: as for :func:`parse_form`.
+
+    Returns:
+        None for another content type.
+
+    Raises:
+        InvalidArgument: malformed.
+        RequestTooLarge: too many photos or fields.
+    """
+    kind, parameters = parse_options_header(content_type)
+    if kind.strip().lower() != b"multipart/form-data":
+        return None
+    return _Multipart(fields, max_images).read(body, parameters.get(b"boundary", b""))
 
 
 def parse_json(body: bytes, *, max_brackets: int = MAX_BRACKETS) -> dict[str, Any]:
