@@ -73,6 +73,12 @@ class AppTransport(httpx.BaseTransport):
         self.loop.close()
 
 
+@pytest.fixture(scope="session")
+def app_transport() -> type[AppTransport]:
+    """The transport, for fixtures that live longer than a test."""
+    return AppTransport
+
+
 @dataclass(frozen=True)
 class Photos:
     """Encoded photos for the tests."""

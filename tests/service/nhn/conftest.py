@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
 from PIL import Image
 
-from mien.analysis import Pose, Presence
+from mien import config
+from mien.analysis import Pose, Presence, Quality
+from mien.config import Settings
 from mien.engine import Engine
+from mien.gallery import Gallery, GalleryLimits
 from mien.liveness import PassiveLiveness
+from mien.service import create_app
 from mien.service.dialects.nhn.table import OPERATIONS
 from mien.testing import MockDetector, MockEmbedder, MockLivenessNet, drawn_photo, mock_calibration
 
@@ -38,15 +42,25 @@ class FixedMask:
         return Presence(False, 0.02)
 
 
-def photo(*identities: int, side: int = 90, kind: str = "PNG") -> bytes:
-    """Drawn people beside one another, the first one the largest."""
-    width = 40 + sum(side - 4 * i + 30 for i in range(len(identities)))
-    faces, x = [], 30
+class FixedQuality:
+    """Every photo is of middling quality."""
+
+    name = "quality"
+
+    def measure(self, view):
+        return Quality(50, ())
+
+
+def photo(*identities: int, side: int = 90, room: float = 0, kind: str = "PNG") -> bytes:
+    """Drawn people beside one another, the first one the largest; room: sides around them."""
+    around = 30 + int(room * side)
+    faces, x = [], around
     for i, identity in enumerate(identities):
-        faces.append((identity, x, 40, side - 4 * i))
+        faces.append((identity, x, around, side - 4 * i))
         x += side - 4 * i + 30
+    size = (2 * around + side, max(x + around - 30, 120))
     out = io.BytesIO()
-    Image.fromarray(drawn_photo(faces, (160, max(width, 120)))).save(out, kind, quality=97)
+    Image.fromarray(drawn_photo(faces, size)).save(out, kind, quality=97)
     return out.getvalue()
 
 
@@ -62,7 +76,8 @@ class Nhn:
     http: httpx.Client
     app_key: str
     secret: str
-    house: object
+    gallery: Gallery
+    engine: Engine
 
     photo = staticmethod(photo)
     encoded = staticmethod(encoded)
@@ -107,30 +122,56 @@ class Nhn:
         return self.data("register", json=body)
 
 
+def engine_of(settings: Settings, net: MockLivenessNet) -> Engine:
+    """An engine whose answers are known."""
+    return Engine(
+        detector=MockDetector(),
+        embedder=MockEmbedder(),
+        settings=settings,
+        calibration=mock_calibration(),
+        attributes=[FixedPose(), FixedMask(), FixedQuality()],
+        liveness=PassiveLiveness([net]),
+    )
+
+
+@pytest.fixture(scope="session")
+def opened_nhn(app_transport, tmp_path_factory) -> Iterator[Callable[..., Nhn]]:
+    """Opens services with settings of one's choice, once each; all are closed at the end."""
+    closing: list[Callable[[], object]] = []
+    made: dict[str, Nhn] = {}
+
+    def make(*, spoof: bool = False, groups: int = 1000, **overrides: object) -> Nhn:
+        name = repr((spoof, groups, sorted(overrides.items())))
+        if name in made:
+            return made[name]
+        folder = tmp_path_factory.mktemp("nhn")
+        private = {"data_dir": folder, "cache_dir": folder, "offline": True, "workers": 2}
+        settings = config.load(**{**private, **overrides})
+        engine = engine_of(settings, MockLivenessNet(0.01 if spoof else 0.99))
+        limits = GalleryLimits(groups_per_application=groups)
+        gallery = Gallery.open(f"sqlite:///{folder / 'gallery.db'}", limits=limits)
+        _, secret = gallery.create_key("default")
+        transport = app_transport(create_app(engine, gallery, settings))
+        client = httpx.Client(transport=transport, base_url="http://mien.test")
+        closing.extend([gallery.close, engine.close, client.close])
+        made[name] = Nhn(client, gallery.application("default").id, secret, gallery, engine)
+        return made[name]
+
+    yield make
+    for close in reversed(closing):
+        close()
+
+
 @pytest.fixture
-def make_nhn(open_house) -> Callable[..., Nhn]:
-    """Makes services with settings of the test's choice."""
+def make_nhn(opened_nhn) -> Callable[..., Nhn]:
+    """A service with settings of the test's choice, and the empty group ``friends`` only."""
 
-    def make(*, spoof: float = 1.0, **settings) -> Nhn:
-        net = MockLivenessNet(spoof)
-        made = open_house(
-            engine=Engine(
-                detector=MockDetector(),
-                embedder=MockEmbedder(),
-                settings=settings_of(settings),
-                calibration=mock_calibration(),
-                attributes=[FixedPose(), FixedMask()],
-                liveness=PassiveLiveness([net]),
-            ),
-            **settings,
-        )
-        client = httpx.Client(transport=made.client._transport, base_url="http://mien.test")
-        return Nhn(client, made.gallery.application("default").id, made.secret, made)
-
-    def settings_of(overrides):
-        from mien import config
-
-        return config.load(offline=True, **overrides)
+    def make(**overrides: object) -> Nhn:
+        nhn = opened_nhn(**overrides)
+        for group in nhn.gallery.groups():
+            nhn.gallery.delete_group(group.name)
+        nhn.data("create-group", json={"groupId": "friends"})
+        return nhn
 
     return make
 
@@ -138,6 +179,4 @@ def make_nhn(open_house) -> Callable[..., Nhn]:
 @pytest.fixture
 def nhn(make_nhn) -> Nhn:
     """A service with default settings, and the empty group ``friends``."""
-    made = make_nhn()
-    made.data("create-group", json={"groupId": "friends"})
-    return made
+    return make_nhn()

@@ -106,7 +106,6 @@ def test_a_confidence_may_go_to_100(make_nhn):
     nhn = make_nhn(nhn_confidence_scale=100)
     found = nhn.data("detect", json={"image": nhn.encoded(nhn.photo(ANN))})["faceDetails"]
     assert found[0]["confidence"] == pytest.approx(99)
-    nhn.data("create-group", json={"groupId": "friends"})
     assert nhn.register(nhn.photo(ANN))["addedFaces"][0]["confidence"] == pytest.approx(99)
 
 
@@ -125,7 +124,7 @@ def test_nobody_is_no_error_for_detect_and_register(nhn):
     assert (registered["addedFaceCount"], registered["notAddedFaceCount"]) == (0, 0)
 
 
-def test_at_most_twenty_faces_and_none_that_is_too_small(nhn, make_nhn):
+def test_faces_of_60_pixels_are_seen_and_none_that_is_too_small(nhn, make_nhn):
     crowd = {
         "image": nhn.encoded(nhn.photo(*range(1, 8), side=82))
     }  # 82, 78, 74, 70, 66, 62, 58 pixels
@@ -319,8 +318,7 @@ def test_jpeg_and_line_breaks_in_base64(nhn):
 
 
 def test_faces_of_another_api_are_listed_and_searched(nhn):
-    gallery = nhn.house.gallery
-    nhn.house.engine.enroll(gallery, "friends", "Ann", [nhn.photo(ANN), nhn.photo(ANN, side=80)])
+    nhn.engine.enroll(nhn.gallery, "friends", "Ann", [nhn.photo(ANN), nhn.photo(ANN, side=80)])
     listed = nhn.data("list-faces", params={"limit": 10})["faces"]
     assert len(listed) == 2
     assert set(listed[0]) == {"faceId", "imageId"}
