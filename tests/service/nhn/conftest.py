@@ -48,7 +48,7 @@ class FixedQuality:
     name = "quality"
 
     def measure(self, view):
-        return Quality(50, ())
+        return Quality(50, (), {})
 
 
 def photo(*identities: int, side: int = 90, room: float = 0, kind: str = "PNG") -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from pydantic import BaseModel, create_model
 
@@ -27,7 +27,7 @@ def answers_of(operation: Operation, route: Route) -> dict[int | str, Json]:
         data = operation.answer_v1
     if data is None:
         return {200: {"model": Envelope}}
-    whole = create_model(f"{data.__name__}Envelope", __base__=Envelope, data=(data | None, None))
+    whole = create_model(f"{data.__name__}Envelope", __base__=Envelope, data=(Optional[data], None))
     return {200: {"model": whole, "description": "The data; an error has a header alone."}}
 
 

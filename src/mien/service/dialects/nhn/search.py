@@ -169,4 +169,5 @@ def _likeness(engine: Engine, probe: Embeddings, others: Embeddings) -> NDArray[
     alike = metrics.similarity(probe.vector, others.vector, engine.embedder.metric)[0]
     if engine.calibration is not None:
         alike = engine.calibration.confidence(alike, probe.norm[0], others.norm)
-    return np.round(100 * np.clip(alike, 0, 1), 6)
+    rounded: NDArray[np.float64] = np.round(100 * np.clip(alike, 0, 1).astype(np.float64), 6)
+    return rounded
