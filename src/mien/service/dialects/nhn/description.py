@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import BaseModel, create_model
 
@@ -27,7 +27,8 @@ def answers_of(operation: Operation, route: Route) -> dict[int | str, Json]:
         data = operation.answer_v1
     if data is None:
         return {200: {"model": Envelope}}
-    whole = create_model(f"{data.__name__}Envelope", __base__=Envelope, data=(Optional[data], None))
+    fields: Json = {"data": (data | None, None)}
+    whole = create_model(f"{data.__name__}Envelope", __base__=Envelope, **fields)
     return {200: {"model": whole, "description": "The data; an error has a header alone."}}
 
 
