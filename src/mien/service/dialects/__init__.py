@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 from fastapi import APIRouter
 
+from mien.service.dialects.luxand import router as luxand
 from mien.service.dialects.nhn import router as nhn
 
 __all__ = ["DIALECTS", "routers"]
 
-DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType({"nhn": nhn})
+DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType({"nhn": nhn, "luxand": luxand})
 """Name of each dialect and what makes its routes."""
 
 
