@@ -84,8 +84,8 @@ def test_without_auth_any_app_key_and_secret_will_do(make_nhn):
     assert nhn.data("list-groups", headers={"Authorization": "any"}, **LISTED)["groupCount"] == 1
 
 
-def test_a_dialect_that_is_not_spoken(opened_nhn):
-    nhn = opened_nhn(dialects=())
+def test_a_dialect_that_is_not_spoken(make_nhn):
+    nhn = make_nhn(dialects=())
     assert nhn.raw("list-groups", **LISTED).status_code == 404
 
 
