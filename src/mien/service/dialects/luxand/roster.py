@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,8 @@ class Roster:
 
     def described(self, persons: Iterable[Person]) -> list[Json]:
         """Persons as Luxand answers them."""
-        inside = self._memberships()
+        persons = list(persons)
+        inside = self._memberships(persons)
         return [
             {
                 **({} if (number := _number(person)) is None else {"id": number}),
@@ -192,16 +193,28 @@ class Roster:
         """
         self.gallery.remove_member(collection.group, person.id)
 
-    def _memberships(self) -> dict[str, list[Json]]:
-        """Each person's collections, by the person's id."""
+    def _memberships(self, persons: Sequence[Person]) -> dict[str, list[Json]]:
+        """Those persons' collections, by the person's id."""
+        collections = self.collections()
         inside: dict[str, list[Json]] = {}
-        for collection in self.collections():
+        if len(persons) == 1:
+            (person,) = persons
+            held = [one.to_dict() for one in collections if self._holds(one, person)]
+            return {person.id: held}
+        for collection in collections:
             after: str | None = None
             while some := self.gallery.persons(collection.group, after=after, limit=_PAGE):
                 for person in some:
                     inside.setdefault(person.id, []).append(collection.to_dict())
                 after = some[-1].name
         return inside
+
+    def _holds(self, collection: Collection, person: Person) -> bool:
+        try:
+            self.gallery.person(collection.group, person.id)
+        except NotFound:
+            return False
+        return True
 
     def _page(self, after: str | None) -> list[Person]:
         try:
