@@ -35,7 +35,7 @@ LivenessPolicy = Literal["off", "observe", "enforce"]
 LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
-DIALECTS = ("nhn", "luxand")
+DIALECTS = ("nhn", "luxand", "compreface")
 
 
 class Settings(BaseSettings):
@@ -176,7 +176,8 @@ class Settings(BaseSettings):
 
     # Dialects of other services' APIs
     dialects: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("nhn", "luxand"), description="Dialects that the server speaks beside /v1."
+        default=("nhn", "luxand", "compreface"),
+        description="Dialects that the server speaks beside /v1.",
     )
     nhn_confidence_scale: Literal[1, 100] = Field(
         default=1,

@@ -43,3 +43,37 @@ def test_luxand(run_story, photos):
     assert story["deleted"] == {"status": "success"}
     assert [one["name"] for one in story["left"]] == ["Other"]
     assert story["forgotten"] == []
+
+
+def test_compreface(run_story, photos):
+    story = run_story("compreface_story.py", *photos)
+    assert story["subject"] == {"subject": "김철수"}
+    assert story["added"]["subject"] == "Member"
+    assert story["subjects"] == {"subjects": ["Member", "Other", "김철수"]}
+    assert story["listed"]["total_elements"] == 2
+    (face,) = story["recognised"]["result"]
+    assert [one["subject"] for one in face["subjects"]] == ["Member", "Other"]
+    assert face["subjects"][0]["similarity"] > 0.9 > 0.5 > face["subjects"][1]["similarity"]
+    assert set(face["execution_time"]) == {"detector", "calculator"}
+    assert story["recognised"]["plugins_versions"]["calculator"] == "sface"
+    (nobody,) = story["stranger"]["result"]
+    assert nobody["subjects"][0]["similarity"] < 0.5
+    (seen,) = story["detected"]["result"]
+    assert seen["gender"]["value"] == "male"
+    assert seen["age"]["low"] < seen["age"]["high"]
+    assert seen["mask"]["value"] == "without_mask"
+    assert len(seen["landmarks"]) == 5
+    assert len(seen["embedding"]) == 128
+    similarity = [
+        story[name]["result"][0]["face_matches"][0]["similarity"]
+        for name in ("verified", "refused")
+    ]
+    assert similarity[0] > 0.9 > 0.5 > similarity[1]
+    assert story["same"]["result"][0]["similarity"] > 0.9
+    assert story["renamed"] == {"updated": True}
+    assert story["again"]["result"][0]["subjects"][0]["subject"] == "Somebody"
+    assert story["deleted"] == {"image_id": story["added"]["image_id"], "subject": "Somebody"}
+    assert story["all"] == {"deleted": 1}
+    assert story["gone"] == {"subject": "Somebody"}
+    assert story["cleared"] == {"deleted": 2}
+    assert story["left"] == {"subjects": []}

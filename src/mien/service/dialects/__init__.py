@@ -11,12 +11,15 @@ from types import MappingProxyType
 
 from fastapi import APIRouter
 
+from mien.service.dialects.compreface import router as compreface
 from mien.service.dialects.luxand import router as luxand
 from mien.service.dialects.nhn import router as nhn
 
 __all__ = ["DIALECTS", "routers"]
 
-DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType({"nhn": nhn, "luxand": luxand})
+DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
+    {"nhn": nhn, "luxand": luxand, "compreface": compreface}
+)
 """Name of each dialect and what makes its routes."""
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.engine import Engine
 from mien.gallery import Gallery, Group, StoredFace
-from mien.match import metrics
+from mien.service.dialects.likeness import likeness
 from mien.service.dialects.nhn import stored
 from mien.service.dialects.nhn.codes import Refused, Result
 from mien.service.dialects.nhn.looking import look
@@ -164,10 +164,4 @@ def _template(gallery: Gallery, group: Group, face: StoredFace) -> Embeddings:
 
 def _likeness(engine: Engine, probe: Embeddings, others: Embeddings) -> NDArray[np.float64]:
     """Similarity of one face to each of the others, 0 to 100."""
-    if not len(others):
-        return np.zeros(0)
-    alike = metrics.similarity(probe.vector, others.vector, engine.embedder.metric)[0]
-    if engine.calibration is not None:
-        alike = engine.calibration.confidence(alike, probe.norm[0], others.norm)
-    rounded: NDArray[np.float64] = np.round(100 * np.clip(alike, 0, 1).astype(np.float64), 6)
-    return rounded
+    return np.round(100 * likeness(engine, probe, others), 6)
