@@ -191,7 +191,7 @@ async def liveness(asked: LuxandCall) -> Json:
 
 def _match(asked: LuxandCall, roster: Roster, score: float, found: Candidate, box: Box) -> Json:
     (person,) = roster.described([roster.find(str(uuid.UUID(hex=found.person_id)))])
-    kept = {name: person[name] for name in ("id", "uuid", "name") if name in person}
+    kept: Json = {name: person[name] for name in ("id", "uuid", "name") if name in person}
     return {
         **kept,
         "probability": score,
