@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gallery_ready import FACES_PER_PERSON, large_gallery
 from mien import Gallery
+from mien.gallery import GalleryLimits
 from mien.testing.galleries import random_contract, unit_vectors
 from mien.types import Embeddings
 from report import Row
@@ -103,7 +104,9 @@ class Traffic:
 
 def mixed(size: int, dim: int, *, seconds: float, rounds: int, faces_per_s: float) -> list[Row]:
     """Idle and loaded phases in turn, then every answer (or a sample of them) is checked."""
-    with Gallery.open(large_gallery(size, dim)) as gallery:
+    most = size + 10 * FACES * STAYING
+    limits = GalleryLimits(faces_per_group=most, persons_per_group=most)
+    with Gallery.open(large_gallery(size, dim), limits=limits) as gallery:
         traffic = Traffic(gallery, dim, faces_per_s)
         for i in range(600):  # so that product codes are made, if they are to be
             ask(gallery, unit_vectors(1, dim, seed=i))

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         "group mien.kms.",
     )
 
+    archive_passphrase: SecretStr | None = Field(
+        default=None,
+        description="Passphrase of archives (mien gallery export, import), at least 12 characters; "
+        "not set: it is asked for.",
+    )
+
     # Models and inference
     detector: str = Field(default="yunet", description="Default detector.")
     embedder: str = Field(default="sface", description="Default recognition model.")
@@ -145,11 +151,26 @@ class Settings(BaseSettings):
         description="Rate at which a new person may be taken for somebody else of a group that "
         "warns of duplicates or refuses them.",
     )
+    keep_crop_side: int = Field(
+        default=512,
+        ge=112,
+        le=2048,
+        description="Longest side of a crop that is kept with a face, pixels; larger ones are "
+        "scaled down.",
+    )
+    keep_crop_quality: int = Field(
+        default=95, ge=50, le=100, description="JPEG quality of a crop that is kept with a face."
+    )
     bulk_max_photos: int = Field(
         default=100_000, ge=1, description="Photos in one zip that is enrolled."
     )
     bulk_max_bytes: int = Field(
         default=20_000 * MEGABYTE, ge=1, description="Bytes of all photos of one zip, unpacked."
+    )
+    migrate_max_bytes: int = Field(
+        default=2000 * MEGABYTE,
+        ge=1,
+        description="Bytes of one file of another program's vectors, and what reading it may take.",
     )
     max_jobs: int = Field(
         default=16, ge=1, description="Unfinished jobs of one application; more are refused."
@@ -158,7 +179,19 @@ class Settings(BaseSettings):
         default=30.0, ge=0, description="Days that the record of a finished job is kept."
     )
 
+    audit_searches: Literal["off", "on"] = Field(
+        default="off",
+        description="Whether identify and verify write to the audit log who searched, when, in "
+        "which group and whom it gave: off or on.",
+    )
+
     # Service
+    purge_interval_s: float = Field(
+        default=3600.0,
+        ge=0,
+        description="Seconds from one purge of what retention no longer allows to the next, by the "
+        "server; 0: none, run `mien gallery purge`.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port that the server listens on.")
     auth: bool = Field(default=True, description="Demand an API key on /v1.")

@@ -32,6 +32,7 @@
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
+    │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
     │   ├── KeyMissing               key_missing             the master key is not at hand
     │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
@@ -55,6 +56,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyExists",
+    "ArchiveUnusable",
     "AttributeNotAllowed",
     "ChecksumMismatch",
     "ConfigurationError",
@@ -287,6 +289,12 @@ class GalleryUnavailable(GalleryError):
     """The database is locked, read-only, full, damaged, or made by a newer Mien."""
 
     code = "gallery_unavailable"
+
+
+class ArchiveUnusable(GalleryError):
+    """An archive or backup that is cut off, changed, of a newer Mien, or cannot be written."""
+
+    code = "archive_unusable"
 
 
 class ConsentMissing(GalleryError):

@@ -101,3 +101,23 @@ def test_options_that_do_not_belong_together(mien, people, draw):
     draw(1, "a.png")
     assert mien("enroll", "staff", "ann", "a.png", "--root", people).exit_code == 2
     assert mien("enroll", "staff", "--from", people, "--root", people).exit_code == 2
+
+
+def test_a_cluster_looks_at_the_photos_and_the_answer_is_the_same(mien, draw, rooms):
+    import dataclasses
+
+    draw(1, "people/ann/1.png")
+    asked = []
+
+    def cluster(engine, gallery, group, photos, address):
+        asked.append(address)
+        return engine.enroll_each(gallery, group, photos)
+
+    with_cluster = dataclasses.replace(rooms, cluster=cluster)
+    arguments = ["enroll", "staff", "--from", "people", "--dask", "tcp://10.0.0.5:8786", "--json"]
+    answer = mien(*arguments, rooms=with_cluster)
+    assert (answer.exit_code, answer.document["enrolled"]) == (0, 1)
+    assert asked == ["tcp://10.0.0.5:8786"]
+    refused = mien("enroll", "staff", "ann", "people/ann/1.png", "--dask", "local:2")
+    assert refused.exit_code == 2
+    assert "--from" in refused.stderr

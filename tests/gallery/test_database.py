@@ -386,5 +386,22 @@ def test_the_newest_migration_is_the_head():
 
 
 def test_opening_an_up_to_date_gallery_does_not_migrate(gallery, url, monkeypatch):
-    monkeypatch.setattr(migrate, "_upgrade", lambda _: pytest.fail("migrated"))
+    monkeypatch.setattr(migrate, "upgrade", lambda _: pytest.fail("migrated"))
     Gallery.open(url).close()
+
+
+def test_a_write_that_may_be_left_out_hardly_waits_and_others_still_do(tmp_path):
+    made = random_gallery(tmp_path, persons=1)
+    made.gallery.close()
+    database = Database(made.url, timeout_s=300)
+    other = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        with pytest.raises(GalleryUnavailable, match="locked"), database.touching(brief=True):
+            pass
+        with database.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 300_000
+    other.close()
+    with database.touching(brief=True) as connection:
+        connection.exec_driver_sql("UPDATE applications SET settings = '{}'")
+    database.close()

@@ -12,17 +12,6 @@ from mien.gallery import Gallery
 from mien.gallery.jobs import JobItem, Jobs, waiting_jobs
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'g.db'}"
-
-
-@pytest.fixture
-def gallery(url):
-    with Gallery.open(url) as made:
-        yield made
-
-
 def item(number, state="enrolled"):
     return JobItem(number, f"{number}.png", "ann", state, ("no_face",), "why", None, None)
 

@@ -85,7 +85,7 @@ def test_a_migration_that_fails_leaves_the_old_gallery(empty_url, monkeypatch):
     monkeypatch.undo()
     database = Database(empty_url)
     with database.reading() as connection:
-        assert migrate._revision(connection, "faces.db") == "0001"
+        assert migrate.revision(connection, "faces.db") == "0001"
         assert "audit" not in sa.inspect(connection).get_table_names()
     database.close()
     with Gallery.open(empty_url) as gallery:

@@ -36,8 +36,6 @@ def test_no_template_lies_bare_in_the_database(gallery):
     assert np.array_equal(gallery.embeddings("people", "Ann")[1].vector, vector)
 
 
-# The refusal leaves PostgreSQL's cursor to the garbage collector, with the connection.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_another_master_key_is_refused_and_nothing_is_changed(url):
     right, wrong = KeyRing([new_key()]), KeyRing([new_key()])
     with Gallery.open(url, keys=right) as gallery:

@@ -130,14 +130,20 @@ def photos() -> Photos:
 
 
 @pytest.fixture
-def open_house(tmp_path: Path) -> Iterator[Callable[..., House]]:
+def new_url(tmp_path: Path) -> Callable[[int], str]:
+    """Number -> URL of a gallery; a module's own fixture of this name can put it elsewhere."""
+    return lambda number: f"sqlite:///{tmp_path / f'{number}.db'}"
+
+
+@pytest.fixture
+def open_house(tmp_path: Path, new_url: Callable[[int], str]) -> Iterator[Callable[..., House]]:
     """Opens services with settings of the test's choice; all are closed at its end."""
     closing: list[Callable[[], object]] = []
 
-    def make(*, engine: Engine | None = None, **overrides: object) -> House:
+    def make(*, engine: Engine | None = None, url: str | None = None, **overrides: object) -> House:
         settings = load(tmp_path, **overrides)
         engine = engine or mock_engine(settings)
-        gallery = Gallery.open(f"sqlite:///{tmp_path / f'{len(closing)}.db'}")
+        gallery = Gallery.open(url or new_url(len(closing)))
         app = create_app(engine, gallery, settings)
         _, secret = gallery.create_key("default")
         client = httpx.Client(

@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 import zipfile
+from contextlib import ExitStack
 
 import pytest
 from PIL import Image
@@ -43,6 +44,17 @@ def people():
     members = {f"ann/{i}.png": png(1, size=(120, 160 + i)) for i in range(3)}
     members |= {f"bea/{i}.png": png(2, size=(120, 160 + i)) for i in range(2)}
     return packed({**members, "bea/note.txt": b"no photo"})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request, tmp_path):
+    """Galleries in every kind of database."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            yield lambda number: f"sqlite:///{tmp_path / f'{number}.db'}"
+        else:
+            server = request.getfixturevalue("postgres_server")
+            yield lambda number: stack.enter_context(server.database())
 
 
 @pytest.fixture

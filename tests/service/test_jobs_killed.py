@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import re
 import signal
@@ -32,9 +33,22 @@ def archive():
     return out.getvalue()
 
 
-def serve(folder):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def gallery_url(request, tmp_path):
+    """A gallery in every kind of database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'gallery.db'}"
+        return
+    with request.getfixturevalue("postgres_server").database() as url:
+        yield url
+
+
+def serve(folder, url):
     process = subprocess.Popen(
-        [sys.executable, str(ENTRY), str(folder), "0", "0.2"], stderr=subprocess.PIPE, text=True
+        [sys.executable, str(ENTRY), str(folder), "0", "0.2"],
+        env={**os.environ, "MIEN_GALLERY": url},
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     text = ""
@@ -51,9 +65,9 @@ def client(text, key):
 
 
 @pytest.mark.slow
-def test_a_job_survives_kills_of_its_server(tmp_path):
+def test_a_job_survives_kills_of_its_server(tmp_path, gallery_url):
     chance = random.Random(4)
-    process, text = serve(tmp_path)
+    process, text = serve(tmp_path, gallery_url)
     key = re.search(r"API key[^:]*: (\S+)", text).group(1)
     with client(text, key) as api:
         assert api.post("/v1/groups", json={"name": "staff"}).status_code == 201
@@ -73,7 +87,7 @@ def test_a_job_survives_kills_of_its_server(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         process.stderr.close()
-        process, text = serve(tmp_path)
+        process, text = serve(tmp_path, gallery_url)
     try:
         with client(text, key) as api:
             until = time.monotonic() + 90

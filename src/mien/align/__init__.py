@@ -1,5 +1,6 @@
 """Bring a face's landmarks to where a net expects them, and its pixels to what it expects."""
 
+from mien.align.context import context_crop
 from mien.align.cropping import (
     Preprocessing,
     crop_box,
@@ -17,6 +18,7 @@ from mien.align.templates import template
 __all__ = [
     "MODES",
     "Preprocessing",
+    "context_crop",
     "crop_box",
     "crop_eyes",
     "crop_face",

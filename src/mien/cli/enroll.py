@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mien.engine import EnrolmentPhoto, PhotoOutcome
     from mien.results import Rejection
 
-__all__ = ["enroll"]
+__all__ = ["enroll", "tell_outcomes"]
 
 ALREADY_THERE = "duplicate"
 
@@ -44,6 +44,11 @@ ALREADY_THERE = "duplicate"
     help="What the paths of a CSV file are relative to (default: its own folder).",
 )
 @click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Look at the photos of --from on a Dask cluster: its scheduler's address, or local:N.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -57,6 +62,7 @@ def enroll(
     images: tuple[str, ...],
     source: Path | None,
     root: Path | None,
+    dask: str | None,
     report: Path | None,
 ) -> None:
     """Enrol photos in GROUP, which is created when it is missing.
@@ -74,21 +80,40 @@ def enroll(
         raise InvalidArgument("--root belongs to --from with a CSV file.")
     if report is not None:
         check_place(report)
+    if source is None and dask is not None:
+        raise InvalidArgument("--dask belongs to --from.")
     if source is None:
         _enroll(run, group, _photos_of(person, images), report)
         return
     from mien.engine.bulk import photos_in
 
     with photos_in(source, run.settings, root=root) as photos:
-        _enroll(run, group, photos, report)
+        if dask is None:
+            _enroll(run, group, photos, report)
+            return
+        found = run.rooms.cluster(run.engine, run.gallery, group, photos, dask)
+        tell_outcomes(run, group, found, total=len(photos), report=report)
 
 
 def _enroll(run: Run, group: str, photos: Sequence[EnrolmentPhoto], report: Path | None) -> None:
+    found = run.engine.enroll_each(run.gallery, group, photos)
+    tell_outcomes(run, group, found, total=len(photos), report=report)
+
+
+def tell_outcomes(
+    run: Run,
+    group: str,
+    found: Iterator[PhotoOutcome],
+    *,
+    total: int,
+    report: Path | None,
+) -> None:
+    """Show each outcome when it comes, then answer, and write the report that was asked for."""
     from mien.cli.enroll_report import write_report
 
     outcomes: list[PhotoOutcome] = []
     try:
-        for outcome in _shown(run.engine.enroll_each(run.gallery, group, photos), len(photos)):
+        for outcome in _shown(found, total):
             outcomes.append(outcome)
             _tell(outcome)
     finally:  # of an interrupted run too

@@ -13,12 +13,15 @@ from mien.cli import (
     doctor,
     enroll,
     evaluate,
-    gallery,
     identify,
     liveness,
+    migrate,
     models,
+    operations,
     photos,
+    pictures,  # noqa: F401 - it adds itself to "gallery"
     privacy,
+    reembed,  # noqa: F401 - the same
 )
 from mien.cli import serve as serving
 from mien.cli.exits import MienGroup
@@ -50,7 +53,7 @@ for command in (
     identify.verify,
     albums.cluster,
     albums.find,
-    gallery.gallery,
+    operations.gallery,  # of cli/gallery.py, with what curation.py and operations.py add
     models.models,
     privacy.person,
     privacy.consent,
@@ -63,3 +66,4 @@ for command in (
     serving.serve,
 ):
     cli.add_command(command)
+operations.gallery.add_command(migrate.migrate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
@@ -14,11 +14,11 @@ from mien.cli.output import tell, tell_json
 
 if TYPE_CHECKING:
     from mien.config import Settings
-    from mien.engine import Engine
+    from mien.engine import Engine, EnrolmentPhoto, PhotoOutcome
     from mien.gallery import Gallery
     from mien.models import ModelStore
 
-__all__ = ["DEFAULT_APPLICATION", "Rooms", "Run", "shared_options"]
+__all__ = ["DEFAULT_APPLICATION", "Rooms", "Run", "actor", "shared_options"]
 
 DEFAULT_APPLICATION = "default"
 
@@ -38,22 +38,39 @@ def _engine(settings: Settings, models: ModelStore) -> Engine:
     return Engine(settings=settings, models=models)
 
 
-def _gallery(url: str, application: str, create: bool) -> Gallery:
+def actor() -> str:
+    """Who acts, for the audit log."""
     import getpass
-
-    from mien.gallery import Gallery
 
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name
         user = "unknown"
-    return Gallery.open(url, application=application, create=create, actor=f"command line: {user}")
+    return f"command line: {user}"
+
+
+def _gallery(url: str, application: str, create: bool) -> Gallery:
+    from mien.gallery import Gallery
+
+    return Gallery.open(url, application=application, create=create, actor=actor())
 
 
 def _serve(settings: Settings) -> None:
     from mien.service import serve
 
     serve(settings)
+
+
+def _cluster(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    photos: Sequence[EnrolmentPhoto],
+    address: str,
+) -> Iterator[PhotoOutcome]:
+    from mien.engine.cluster import enroll_on_cluster
+
+    return enroll_on_cluster(engine, gallery, group, photos, address=address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +82,16 @@ class Rooms:
         engine: settings, store -> an engine.
         gallery: URL, application, whether it is made where it is missing -> an open gallery.
         serve: settings -> None; serves until it is interrupted.
+        cluster: engine, gallery, group, photos, address of a Dask cluster -> outcomes.
     """
 
     models: Callable[[Settings], ModelStore] = _models
     engine: Callable[[Settings, ModelStore], Engine] = _engine
     gallery: Callable[[str, str, bool], Gallery] = _gallery
     serve: Callable[[Settings], None] = _serve
+    cluster: Callable[
+        [Engine, Gallery, str, Sequence[EnrolmentPhoto], str], Iterator[PhotoOutcome]
+    ] = _cluster
 
 
 @dataclass(frozen=True)

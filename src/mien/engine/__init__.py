@@ -5,6 +5,7 @@ from mien.engine.core import Engine
 from mien.engine.enrolment import EnrolmentPhoto, PhotoOutcome
 from mien.engine.extraction import ExtractedFace, Extraction
 from mien.engine.living import Liveness, LivenessCheck
+from mien.engine.reembedding import Reembedding
 from mien.engine.shortcuts import analyze, compare, default_engine, detect, represent
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LivenessCheck",
     "PhotoOutcome",
     "Preprocessing",
+    "Reembedding",
     "analyze",
     "compare",
     "default_engine",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from mien.album import Album, Findings
 from mien.answers import Comparison, Identification
-from mien.engine import albums, enrolment, living, recognition
+from mien.embed import Embedder
+from mien.engine import albums, enrolment, living, recognition, reembedding
 from mien.engine.living import Liveness
 from mien.engine.photos import PhotoEngine
+from mien.engine.reembedding import Reembedding
+from mien.engine.serving import with_group
 from mien.errors import InvalidArgument
 from mien.image import ImageInput
 from mien.match.decision import for_identification, for_verification
@@ -17,7 +21,7 @@ from mien.results import Enrolment
 from mien.types import Metric
 
 if TYPE_CHECKING:
-    from mien.gallery import Gallery
+    from mien.gallery import Gallery, Group
 
 __all__ = ["Engine"]
 
@@ -36,6 +40,8 @@ class Engine(PhotoEngine):
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
         liveness: used instead of the registered liveness nets.
+        embedders: recognition models beside ``embedder``, for groups that are pinned to theirs.
+            Those that are registered need not be given: they are loaded when a group needs them.
 
     Example:
         >>> with Engine() as engine:                               # doctest: +SKIP
@@ -153,7 +159,7 @@ class Engine(PhotoEngine):
                 the reason ``spoof_suspected``.
 
         Raises:
-            EmbeddingMismatch: the group is pinned to another recognition model.
+            EmbeddingMismatch: the group is pinned to a recognition model that is not here.
             InvalidArgument: a name that cannot be.
             GalleryError, ModelError: the gallery or a model cannot be used.
         """
@@ -190,7 +196,7 @@ class Engine(PhotoEngine):
         """Who of the group is in the photo? An unknown face has no candidates.
 
         Args:
-            gallery, group: where to search.
+            gallery, group: where to search, with the model that the group is pinned to.
             image: the photo; every face is searched.
             top: candidates for each face at most, at least 1.
             fpir: decide on confidence, at this false-positive identification rate for the
@@ -202,23 +208,26 @@ class Engine(PhotoEngine):
         Raises:
             SpoofSuspected: liveness is enforced, and no face is taken for live.
             NotFound: no such group.
-            EmbeddingMismatch: the group is pinned to another recognition model.
+            EmbeddingMismatch: the group is pinned to a recognition model that is not here.
             InvalidArgument: ``fpir`` and ``threshold`` together, or out of range.
             ImageError, ModelError: as for :meth:`represent`.
         """
         if top < 1:
             raise InvalidArgument("top must be at least 1.")
-        size = gallery.size(group)
-        decision = for_identification(
-            self.calibration, gallery_size=size, fpir=fpir, threshold=threshold
-        )
-        return recognition.identify(
-            self,
-            gallery,
-            group,
-            image,
-            options=recognition.Search(top, decision, size, living.asked(self, liveness)),
-        )
+        check = living.asked(self, liveness)
+
+        def work(engine: Engine, pinned: Group) -> Identification:
+            decision = for_identification(
+                engine.calibration, gallery_size=pinned.faces, fpir=fpir, threshold=threshold
+            )
+            options = recognition.Search(top, decision, pinned.faces, check)
+            return recognition.identify(engine, gallery, group, image, options=options)
+
+        found = with_group(self, gallery, group, work)
+        if self.settings.audit_searches == "on":
+            persons = [[one.person_id for one in face.candidates] for face in found.faces]
+            gallery.privacy.record_identification(group, persons, liveness=check.policy)
+        return found
 
     def verify(
         self,
@@ -241,8 +250,53 @@ class Engine(PhotoEngine):
             NoFaceFound: the photo shows no face.
             EmbeddingMismatch, InvalidArgument, ImageError, ModelError: as for :meth:`identify`.
         """
-        decision = for_verification(self.calibration, fmr=fmr, threshold=threshold)
         check = living.asked(self, liveness)
-        return recognition.verify(
-            self, gallery, group, person, image, decision=decision, check=check
-        )
+
+        def work(engine: Engine, pinned: Group) -> Comparison:
+            decision = for_verification(engine.calibration, fmr=fmr, threshold=threshold)
+            return recognition.verify(
+                engine, gallery, pinned, person, image, decision=decision, check=check
+            )
+
+        compared = with_group(self, gallery, group, work)
+        if self.settings.audit_searches == "on":
+            gallery.privacy.record_verification(group, person, match=compared.match)
+        return compared
+
+    def reembed(
+        self,
+        gallery: Gallery,
+        group: str,
+        *,
+        embedder: str | Embedder | None = None,
+        photos: str | PathLike[str] | None = None,
+        drop_missing: bool = False,
+        dry_run: bool = False,
+        watch: Callable[[int, int], None] | None = None,
+    ) -> Reembedding:
+        """Move a group to another recognition model, or to a new version of its own.
+
+        The faces are embedded again from the images that are kept with them, or from photos that
+        are given, on all threads. The group is searched and enrolled into meanwhile; then it is
+        moved in one transaction. Who is killed goes on where it was when called again.
+
+        Args:
+            gallery, group: where.
+            embedder: the model to move to: a card's name, or an object of the protocol; None: the
+                engine's own.
+            photos: a folder of photos, looked through with all folders in it: a face whose photo
+                is there (the same SHA-256) is embedded from it.
+            drop_missing: delete faces that cannot be embedded again. Without it they keep the
+                group where it is.
+            dry_run: only say which faces have an image or a photo.
+            watch: called with the faces that are done and all that there are.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: ``photos`` is no folder.
+            LimitExceeded: another group sees more faces then, and is full.
+            EmbeddingMismatch: somebody else moved the group meanwhile.
+            GalleryError, ModelError: the gallery or a model cannot be used.
+        """
+        options = reembedding.Options(photos, drop_missing, dry_run, watch)
+        return reembedding.reembed(self, gallery, group, embedder, options)

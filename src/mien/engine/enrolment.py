@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,20 @@ from typing import TYPE_CHECKING
 from mien.analysis import Quality
 from mien.config import Settings
 from mien.engine import living
+from mien.engine.keeping import images_for
 from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
-from mien.errors import AlreadyExists, ConsentMissing, ImageError, InvalidArgument, NotFound
+from mien.engine.serving import engine_for
+from mien.errors import (
+    AlreadyExists,
+    ConsentMissing,
+    EmbeddingMismatch,
+    ImageError,
+    InvalidArgument,
+    NotFound,
+)
 from mien.gallery.origins import face_of_photo
-from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings, ImagePolicy
 from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
 from mien.types import Embeddings, Faces
@@ -83,6 +93,7 @@ class _Prepared:
     sha256: str
     quality: float | None
     liveness: LivenessVerdict | None
+    images: tuple[FaceImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,31 @@ class _Refused:
     rejection: Rejection
     sha256: str | None = None
     known_face: str | None = None
+
+
+Looked = _Prepared | _Refused
+"""What is known of a photo before it is stored; it can be pickled."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """What a look at a photo needs to know.
+
+    Attributes:
+        name: of the photo, for the answer.
+        min_quality: what the group asks for, 0 to 1, or None.
+        images: what the group keeps.
+        check: of liveness.
+    """
+
+    name: str
+    min_quality: float | None
+    images: ImagePolicy
+    check: LivenessCheck
+
+
+Look = Callable[[Photo, LookOptions], Looked]
+"""Looks at a photo: :func:`look_at` with an engine, here or somewhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +140,7 @@ class _Place:
     settings: GroupSettings
     create_group: bool
     check: LivenessCheck
+    look: Look
 
 
 def photos_of(
@@ -133,6 +170,7 @@ def enroll_each(
     threads: Executor | None = None,
     ahead: int | None = None,
     create_group: bool = True,
+    look: Look | None = None,
 ) -> Generator[PhotoOutcome, None, None]:
     """See :meth:`mien.Engine.enroll_each`.
 
@@ -142,20 +180,22 @@ def enroll_each(
         threads: who looks at the photos; None: the engine's threads.
         ahead: photos that are looked at before their turn; None: twice the thread budget.
         create_group: make the group where it is missing.
+        look: looks at a photo; None: the engine does.
 
     Raises:
         NotFound: no such group, and ``create_group`` is False.
     """
-    engine.load()  # here, so that a missing model is raised once and not for every photo
     if not create_group:
         gallery.group(group)
     check = living.asked(engine, None) if check is None else check
     if check.looks:
         _ = engine.liveness
-    settings = _checked_settings(engine, gallery, group)
-    place = _Place(engine, gallery, group, settings, create_group, check)
+    wanted = partial(
+        _place, engine, gallery, group, create_group=create_group, check=check, look=look
+    )
+    place = wanted()
     pool = threads or engine.pool
-    waiting: deque[tuple[EnrolmentPhoto, Future[_Prepared | _Refused]]] = deque()
+    waiting: deque[tuple[EnrolmentPhoto, Future[Looked]]] = deque()
     source = iter(photos)
     ahead = ahead or 2 * engine.settings.thread_budget
     try:
@@ -165,7 +205,16 @@ def enroll_each(
             if not waiting:
                 return
             photo, future = waiting.popleft()
-            yield _store(place, photo, future.result())
+            prepared = future.result()
+            try:
+                outcome = _store(place, photo, prepared)
+            except EmbeddingMismatch:  # the group was moved to another model meanwhile
+                assert isinstance(prepared, _Prepared)
+                place = wanted()
+                if place.engine.embedder.contract == prepared.found.contract:
+                    raise
+                outcome = _store(place, photo, _prepare(place, photo))
+            yield outcome
     finally:
         for _, future in waiting:
             future.cancel()
@@ -193,17 +242,27 @@ def _verdicts(done: Sequence[PhotoOutcome]) -> tuple[LivenessVerdict, ...] | Non
     return told if told and len(told) == len(stored) else None
 
 
-def _checked_settings(engine: Engine, gallery: Gallery, group: str) -> GroupSettings:
-    """Refuse a group of another model now; one that is missing is made for the first face."""
+def _place(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    *,
+    create_group: bool,
+    check: LivenessCheck,
+    look: Look | None,
+) -> _Place:
+    """Refuse a group whose model is not here; one that is missing is made for the first face."""
+    settings = DEFAULT_SETTINGS
     with contextlib.suppress(NotFound):
         found = gallery.group(group)
-        gallery.check_contract(found, engine.embedder.contract)
+        engine, settings = engine_for(engine, found), found.settings
         check_calibrated(engine, found)
-        return found.settings
-    return DEFAULT_SETTINGS
+    engine.load()  # here, so that a missing model is raised once and not for every photo
+    look = partial(look_at, engine) if look is None else look
+    return _Place(engine, gallery, group, settings, create_group, check, look)
 
 
-def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:
+def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
     """Read, detect, judge and embed the face of one photo, unless it is enrolled already."""
     sha256 = None
     try:
@@ -212,33 +271,51 @@ def _prepare(place: _Place, photo: EnrolmentPhoto) -> _Prepared | _Refused:
         known = face_of_photo(place.gallery, place.group, photo.person, sha256)
         if known is not None:
             return _Refused(_duplicate(photo.name), sha256, known.id)
-        return _look(place, photo.name, opened)
+        asked = place.settings
+        options = LookOptions(photo.name, asked.min_quality, asked.images, place.check)
+        return place.look(opened, options)
+    except (ImageError, InvalidArgument) as error:
+        return refused(photo.name, error.code, error.message, sha256)
+
+
+def look_at(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
+    """Judge and embed the largest face of a photo; nothing is stored."""
+    try:
+        return _look(engine, opened, options)
     except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
-        return _Refused(Rejection(photo.name, (error.code,), error.message), sha256)
+        return refused(options.name, error.code, error.message, opened.sha256)
 
 
-def _look(place: _Place, name: str, opened: Photo) -> _Prepared | _Refused:
-    """Judge and embed the largest face."""
-    engine = place.engine
+def refused(name: str, reason: str, message: str, sha256: str | None) -> Looked:
+    """A photo that is not enrolled."""
+    return _Refused(Rejection(name, (reason,), message), sha256)
+
+
+def _look(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
+    name = options.name
     found = engine.represent(opened, max_faces=2)
     refusal = _refusal(name, found.detection.faces, engine.settings)
-    least, quality = place.settings.min_quality, None
+    least, quality = options.min_quality, None
     if refusal is None and least is not None:
         quality, refusal = _judge(engine, name, opened, found.detection.faces, least)
     if refusal is not None:
         return _Refused(refusal, opened.sha256)
-    told = _live(place, opened, found)
-    if told is not None and place.check.enforces and not told.live:
+    told = _live(engine, opened, found, options.check)
+    if told is not None and options.check.enforces and not told.live:
         reason = Rejection(name, ("spoof_suspected",), living.advice(told))
         return _Refused(reason, opened.sha256)
-    return _Prepared(found.without_image(), opened.sha256, quality, told)
+    box = found.detection[0].box
+    images = images_for(opened, box, options.images, engine.settings)
+    return _Prepared(found.without_image(), opened.sha256, quality, told, images)
 
 
-def _live(place: _Place, opened: Photo, found: Representation) -> LivenessVerdict | None:
+def _live(
+    engine: Engine, opened: Photo, found: Representation, check: LivenessCheck
+) -> LivenessVerdict | None:
     """The verdict on the face that is enrolled, if it is asked for."""
-    if not place.check.looks:
+    if not check.looks:
         return None
-    return living.verdicts(place.engine, opened, [found.detection[0]], place.check)[0]
+    return living.verdicts(engine, opened, [found.detection[0]], check)[0]
 
 
 def _judge(
@@ -275,12 +352,11 @@ def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
     return None
 
 
-def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused) -> PhotoOutcome:
+def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutcome:
     """Commit one face."""
     if isinstance(prepared, _Refused):
-        refused = prepared
         return PhotoOutcome(
-            photo, None, refused.rejection, None, refused.sha256, refused.known_face
+            photo, None, prepared.rejection, None, prepared.sha256, prepared.known_face
         )
     found, gallery = prepared.found, place.gallery
     if place.create_group:
@@ -302,6 +378,7 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: _Prepared | _Refused)
             boxes=[found.detection[0].box],
             qualities=[prepared.quality],
             external_image_id=photo.external_image_id,
+            images=[prepared.images],
             create_person=True,
         )
     except AlreadyExists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Sequence
 
@@ -69,6 +70,21 @@ class Loaded:
             if isinstance(chosen, str):
                 chosen = self._embedder = create_embedder(chosen, self._models)
             return chosen
+
+    @property
+    def embedder_name(self) -> str:
+        """Card name of the recognition model, which need not be loaded."""
+        chosen = self._embedder
+        return chosen if isinstance(chosen, str) else chosen.name
+
+    def with_embedder(self, embedder: Embedder) -> Loaded:
+        """The same models, but for the recognition model and its calibration."""
+        _ = self.detector  # loaded once, for both
+        other = copy.copy(self)
+        detector, _, attributes = self._given
+        other._given = (detector, embedder, attributes)
+        other._embedder, other._calibration = embedder, None
+        return other
 
     @property
     def calibration(self) -> Calibration | None:

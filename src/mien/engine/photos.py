@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -17,6 +18,7 @@ from mien.embed import Embedder
 from mien.engine import analysing, extraction, living, looking
 from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.loaded import Loaded
+from mien.engine.serving import Embedders
 from mien.engine.threads import Threads
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.liveness import PassiveLiveness
@@ -47,6 +49,7 @@ class PhotoEngine:
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
         liveness: PassiveLiveness | None = None,
+        embedders: Sequence[Embedder] = (),
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -60,6 +63,8 @@ class PhotoEngine:
             liveness=liveness,
         )
         self._threads = Threads(self.settings.thread_budget)
+        self.embedders = Embedders(embedders, self.models)
+        self._beside: dict[int, tuple[Embedder, Self]] = {}  # by the identity of their embedder
 
     # ------------------------------------------------------------------ models
 
@@ -72,6 +77,23 @@ class PhotoEngine:
     def embedder(self) -> Embedder:
         """The recognition model, loaded."""
         return self._loaded.embedder
+
+    @property
+    def embedder_name(self) -> str:
+        """Card name of the recognition model, which need not be loaded."""
+        return self._loaded.embedder_name
+
+    def with_embedder(self, embedder: Embedder) -> Self:
+        """An engine of the same models and threads, but for its recognition model.
+
+        It needs no closing of its own, and is the same one when it is asked for again.
+        """
+        beside = self._beside.get(id(embedder))
+        if beside is None:
+            other = copy.copy(self)
+            other._loaded = self._loaded.with_embedder(embedder)
+            beside = self._beside.setdefault(id(embedder), (embedder, other))
+        return beside[1]
 
     @property
     def calibration(self) -> Calibration | None:
@@ -107,6 +129,8 @@ class PhotoEngine:
         stay. Of engines that share ``models``, the nets of all are closed.
         """
         self._loaded.release()
+        self.embedders.release()
+        self._beside.clear()
         self.models.release()
 
     # ------------------------------------------------------------------ one photo

@@ -18,12 +18,12 @@ from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
 from mien.results import Representation
-from mien.types import Embeddings, Face, Metric
+from mien.types import EmbeddingContract, Embeddings, Face, Metric
 from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
     from mien.engine.core import Engine
-    from mien.gallery import Gallery, Hit
+    from mien.gallery import Gallery, Group, Hit
 
 __all__ = ["Search", "compare", "identify", "verify"]
 
@@ -134,7 +134,8 @@ def identify(
         _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
         for i, of_face in zip(admitted, hits, strict=True)
     ]
-    known = _all_faces(gallery, group, {one for search in searched for one in search.unsettled})
+    unsettled = {one for search in searched for one in search.unsettled}
+    known = _all_faces(gallery, group, unsettled, engine.embedder.contract)
     candidates = {
         i: search.candidates(engine.embedder.metric, known)[: options.top]
         for i, search in zip(admitted, searched, strict=True)
@@ -159,7 +160,7 @@ def identify(
 def verify(
     engine: Engine,
     gallery: Gallery,
-    group: str,
+    group: Group,
     person: str,
     image: ImageInput,
     *,
@@ -167,8 +168,8 @@ def verify(
     check: LivenessCheck,
 ) -> Comparison:
     """See :meth:`mien.Engine.verify`."""
-    known = gallery.person(group, person)
-    enrolled = _templates(engine, gallery, group, person)
+    known = gallery.person(group.name, person)
+    enrolled = _templates(gallery, group, person, engine.embedder.contract)
     photo = engine.photo(image) if check.looks else image
     probe = engine.represent(photo, max_faces=1)
     _need_face(probe, "image", "the photo")
@@ -217,14 +218,14 @@ def _live_of_all(
     return told
 
 
-def _templates(engine: Engine, gallery: Gallery, group: str, person: str) -> Embeddings:
+def _templates(
+    gallery: Gallery, group: Group, person: str, contract: EmbeddingContract
+) -> Embeddings:
     """What a person of the group is compared by: every face, or their mean (group's scoring)."""
-    pinned = gallery.group(group)
-    gallery.check_contract(pinned, engine.embedder.contract)
-    _, enrolled = gallery.embeddings(group, person)
+    _, enrolled = gallery.embeddings(group.name, person, contract=contract)
     if not len(enrolled):
-        raise NotFound(f"No face of {person!r} is enrolled in group {group!r}: enrol a photo.")
-    if pinned.scoring == "max":
+        raise NotFound(f"No face of {person!r} is enrolled in group {group.name!r}: enrol a photo.")
+    if group.scoring == "max":
         return enrolled
     from mien.gallery import mean_template  # loaded already: there is a gallery
 
@@ -244,13 +245,14 @@ def _confidence(
 
 
 def _all_faces(
-    gallery: Gallery, group: str, person_ids: set[str]
+    gallery: Gallery, group: str, person_ids: set[str], contract: EmbeddingContract
 ) -> dict[str, tuple[list[str], Embeddings]]:
     """A person's id -> ids and templates of all faces, asked for in bounded parts."""
     known: dict[str, tuple[list[str], Embeddings]] = {}
     wanted = sorted(person_ids)
     for start in range(0, len(wanted), PERSONS_AT_ONCE):
-        known |= gallery.faces_of(group, wanted[start : start + PERSONS_AT_ONCE])
+        some = wanted[start : start + PERSONS_AT_ONCE]
+        known |= gallery.faces_of(group, some, contract=contract)
     return known
 
 

@@ -24,6 +24,7 @@ from mien.gallery.model import (
     StoredFace,
     UndoEntry,
 )
+from mien.gallery.policy import FaceImage
 from mien.gallery.records.vectors import mean_template
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Application",
     "AuditEntry",
     "Consent",
+    "FaceImage",
     "Gallery",
     "GalleryLimits",
     "Group",

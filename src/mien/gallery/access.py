@@ -175,7 +175,8 @@ class Access:
             key = keys.check(connection, secret, now=now)
         if keys.is_use_due(key, now=now):
             # A busy or read-only database must not lock users out.
-            with contextlib.suppress(GalleryUnavailable), self._database.touching() as connection:
+            note = self._database.touching(brief=True)
+            with contextlib.suppress(GalleryUnavailable), note as connection:
                 keys.mark_used(connection, key, now=now)
         return key
 

@@ -158,7 +158,8 @@ def contracts_agree(group: str, pinned: EmbeddingContract, given: EmbeddingContr
     else:
         reason = f"was made with another version of {pinned.model} or of its preprocessing"
     raise EmbeddingMismatch(
-        f"The group {group!r} {reason}: use the group's model, or enrol into another group.",
+        f"The group {group!r} {reason}: use the group's model, enrol into another group, or move "
+        f"this one with 'mien gallery reembed {group} --embedder {given.model}'.",
         details={"group": group, "group_model": pinned.model, "given_model": given.model},
     )
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from mien import config
 from mien.errors import GalleryUnavailable, MienError, NotFound
+from mien.gallery.agreement import disagreement
 from mien.gallery.index import ExactIndex, VectorIndex
 from mien.gallery.index.snapshot import Facts
 from mien.gallery.index.snapshots import Snapshots
@@ -82,6 +83,7 @@ class Follower:
         self._snapshots = (snapshots or _place(database)) if self._memory is not None else None
         self._policy = policy or SnapshotPolicy()
         self._versions: dict[int, int] = {}
+        self._contracts: dict[int, int] = {}  # of what the index holds; none while it is replaced
         self._saved: defaultdict[int, _Saved] = defaultdict(_Saved)
         self._locks: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -102,6 +104,19 @@ class Follower:
                 raise NotFound(f"There is no group {row.group.name!r}.")
         self._save_in_time(row.seq)
 
+    def follow(self, group_seq: int) -> None:
+        """Bring the index level with the records, if it holds the group; never raises."""
+        if group_seq in self._versions:
+            with contextlib.suppress(GalleryUnavailable):  # the next search says so
+                self._catch_up(group_seq)
+
+    def holds(self, row: GroupRow) -> bool:
+        """Whether the index holds embeddings of the contract that ``row`` has.
+
+        A search whose answer must be of one contract asks before and after it.
+        """
+        return self._contracts.get(row.seq) == row.contract_seq
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups, at once: from memory, and from snapshots.
 
@@ -109,11 +124,32 @@ class Follower:
             GalleryUnavailable: a snapshot can neither be changed nor deleted.
         """
         for seq in group_seqs:
-            if seq in self._versions:
-                # The deletion is committed: if this fails, the next search does it.
-                with contextlib.suppress(GalleryUnavailable):
-                    self._catch_up(seq)
+            self.follow(seq)  # the deletion is committed: if this fails, the next search does it
             self._erase(seq)
+
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone, and write its snapshot anew.
+
+        Returns:
+            Whether there is a snapshot now; a small group needs none.
+        """
+        with self._lock_of(row.seq), self._database.snapshot() as connection:
+            found = groups.find_by_seq(connection, row.seq)
+            if found is None:
+                self._forget(row.seq)
+                return False
+            self._drop(row.seq)
+            self._versions.pop(row.seq, None)
+            self._raise_to(connection, found)
+        if self._behind(row.seq) > 0:
+            self._save(row.seq)
+        return self._saved[row.seq].version is not None
+
+    def fault(self, connection: sa.Connection, row: GroupRow) -> str | None:
+        """What is wrong with a group's snapshot; None: nothing, or there is none."""
+        if self._snapshots is None:
+            return None
+        return disagreement(connection, row, self._snapshots, scope=_scope(row))
 
     def close(self) -> None:
         """Write the snapshots that are due; the database must still be open."""
@@ -148,6 +184,8 @@ class Follower:
         seq, seen = row.seq, self._versions.get(row.seq)
         if seen == row.version:
             return
+        if not self.holds(row):
+            self._contracts.pop(seq, None)
         by_person = row.group.scoring == "mean"
         entries = vectors.person_entries if by_person else vectors.face_entries
         if seen is None:
@@ -161,6 +199,7 @@ class Follower:
                 self._index.upsert(seq, batch)
                 gone.difference_update(batch.ids.tolist())
             self._index.delete(seq, np.array(sorted(gone), np.int64))
+        self._contracts[seq] = row.contract_seq
         self._versions[seq] = row.version
 
     def _forget_deleted_groups(self) -> None:
@@ -175,6 +214,7 @@ class Follower:
 
     def _forget(self, seq: int) -> None:
         self._versions.pop(seq, None)
+        self._contracts.pop(seq, None)
         self._index.rebuild(seq, ())
 
     def _lock_of(self, seq: int) -> threading.Lock:

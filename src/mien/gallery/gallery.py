@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import MAX_PAGE, page_size
-from mien.gallery.curation import Curation
+from mien.gallery.archive.archives import Archives
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
     LIBRARY,
@@ -22,6 +23,8 @@ from mien.gallery.model import (
     Hit,
     StoredFace,
 )
+from mien.gallery.pictures import Pictures
+from mien.gallery.policy import FaceImage, GroupSettings, kinds_kept
 from mien.gallery.privacy import Privacy
 from mien.gallery.protect import KeyWrapper
 from mien.gallery.records import consents, faces, vectors
@@ -36,7 +39,7 @@ from mien.types import Box, EmbeddingContract, Embeddings
 __all__ = ["Gallery"]
 
 
-class Gallery(Curation):
+class Gallery(Pictures):
     """An application's groups, persons and faces, and the search in them.
 
     Open one with :meth:`open`. Safe to use from several threads at once, and the same file from
@@ -152,6 +155,17 @@ class Gallery(Curation):
         """Consent, retention, export, erasure, and the audit log."""
         return Privacy(self._database, self._searcher, self._application, self._actor)
 
+    @property
+    def archive(self) -> Archives:
+        """Export into, and import from, an encrypted file."""
+        return Archives(
+            self._database,
+            self._searcher,
+            self._application,
+            limits=self._limits,
+            actor=self._actor,
+        )
+
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""
         if self._owner:
@@ -181,6 +195,7 @@ class Gallery(Curation):
         qualities: Sequence[float | None] | None = None,
         external_image_id: str | None = None,
         user_data: str | None = None,
+        images: Sequence[Sequence[FaceImage]] | None = None,
         create_person: bool = False,
     ) -> list[StoredFace]:
         """Register faces of a person in one transaction.
@@ -195,6 +210,8 @@ class Gallery(Curation):
             qualities: of each face's image, 0 to 1, or None where it is not known.
             external_image_id: the caller's own number for the photo, 1 to 255 printable characters.
             user_data: what the caller wants to keep with each face.
+            images: of each face, what could be kept; of them is kept, sealed, what the group's
+                setting ``images`` says.
             create_person: make the person in the same transaction where missing.
 
         Raises:
@@ -203,18 +220,21 @@ class Gallery(Curation):
             InvalidArgument: embeddings that are not finite or not of unit length; a bad hash.
             AlreadyExists: the person has this face of this photo: the same SHA-256, and the
                 boxes cover each other by half (intersection over union) or one is not known.
-            LimitExceeded: the group is full.
+            LimitExceeded: the group is full, or an image is too long.
             ConsentMissing: the group demands consent, and there is none in force.
         """
         checked = checks.vectors(embeddings.vector, contract)
         facts = faces.FaceFacts(checks.external_id(external_image_id), self._user_data(user_data))
         origin = _source(source_sha256, boxes, qualities, facts, len(embeddings))
+        if images is not None and len(images) != len(embeddings):
+            raise InvalidArgument(f"{len(embeddings)} faces need as many lists of images.")
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             checks.contracts_agree(group, row.group.contract, contract)
             wanted = Embeddings(checked, embeddings.norm)
+            origin = replace(origin, images=_kept(images, row.group.settings))
             if person is None:
-                return [
+                stored = [
                     face
                     for i in range(len(wanted))
                     for face in self._register(
@@ -225,9 +245,12 @@ class Gallery(Curation):
                         origin.only(i),
                     )
                 ]
-            find = self._ensured if create_person else self._person
-            found = find(connection, row, checks.person_name(person))
-            return self._register(connection, row, found, wanted, origin)
+            else:
+                find = self._ensured if create_person else self._person
+                found = find(connection, row, checks.person_name(person))
+                stored = self._register(connection, row, found, wanted, origin)
+        self._searcher.follow(row.seq)
+        return stored
 
     def _register(
         self,
@@ -316,24 +339,37 @@ class Gallery(Curation):
             self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)
 
-    def embeddings(self, group: str, person: str) -> tuple[list[StoredFace], Embeddings]:
+    def embeddings(
+        self, group: str, person: str, *, contract: EmbeddingContract | None = None
+    ) -> tuple[list[StoredFace], Embeddings]:
         """All faces of a person and their templates ``(n, d)``, in the same order.
+
+        Args:
+            group: name of the group; person: name or id.
+            contract: what they are to be compared with; None: whatever they are.
 
         Raises:
             NotFound: no such group or person.
+            EmbeddingMismatch: not the group's contract.
         """
         with self._database.snapshot() as connection:
             row = self._group(connection, group)
+            checks.contracts_agree(group, row.group.contract, contract or row.group.contract)
             return faces.templates(connection, row, self._person(connection, row, person))
 
     def faces_of(
-        self, group: str, person_ids: Iterable[str]
+        self,
+        group: str,
+        person_ids: Iterable[str],
+        *,
+        contract: EmbeddingContract | None = None,
     ) -> dict[str, tuple[list[str], Embeddings]]:
         """All faces of several persons at once, for comparing a probe with each of them.
 
         Args:
             group: name of the group.
             person_ids: ids (not names) of at most 1000 persons, as :meth:`search` gives them.
+            contract: what their templates are to be compared with; None: whatever they are.
 
         Returns:
             Person's id -> ids of the faces and their templates ``(n, d)``, in the same order:
@@ -341,13 +377,16 @@ class Gallery(Curation):
 
         Raises:
             NotFound: no such group.
+            EmbeddingMismatch: not the group's contract.
             InvalidArgument: more than 1000 persons.
         """
         wanted = sorted(set(person_ids))
         if len(wanted) > MAX_PAGE:
             raise InvalidArgument(f"Ask for the faces of at most {MAX_PAGE} persons at once.")
         with self._database.snapshot() as connection:
-            return vectors.faces_of(connection, self._group(connection, group), wanted)
+            row = self._group(connection, group)
+            checks.contracts_agree(group, row.group.contract, contract or row.group.contract)
+            return vectors.faces_of(connection, row, wanted)
 
     def search(
         self,
@@ -377,6 +416,14 @@ class Gallery(Curation):
             row = self._group(connection, group)
         checks.contracts_agree(group, row.group.contract, contract)
         return self._searcher.search(row, checked, k=k)
+
+
+def _kept(
+    images: Sequence[Sequence[FaceImage]] | None, settings: GroupSettings
+) -> list[list[FaceImage]]:
+    """Of each face, the images that a group with these settings keeps."""
+    kinds = kinds_kept(settings.images)
+    return [[image for image in of_face if image.kind in kinds] for of_face in images or ()]
 
 
 def _source(

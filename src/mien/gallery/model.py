@@ -74,6 +74,7 @@ class GalleryLimits:
         faces_per_group: at most this many faces in one group.
         user_data_bytes: at most this long is the user data of a group, person or face in UTF-8.
         undo_per_group: so many changes of a group can be undone, and older ones are forgotten.
+        image_bytes: at most this long is an image that is kept with a face.
     """
 
     groups_per_application: int = 10_000
@@ -81,6 +82,7 @@ class GalleryLimits:
     faces_per_group: int = 1_000_000
     user_data_bytes: int = 16_384
     undo_per_group: int = 100
+    image_bytes: int = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal, Self, get_args
 
 from mien.errors import InvalidArgument
 from mien.types import Result
 
-__all__ = ["DEFAULT_SETTINGS", "ConsentPolicy", "DuplicatePolicy", "GroupSettings", "ImagePolicy"]
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "ConsentPolicy",
+    "DuplicatePolicy",
+    "FaceImage",
+    "GroupSettings",
+    "ImageKind",
+    "ImagePolicy",
+    "kinds_kept",
+]
 
 ImagePolicy = Literal["none", "crops", "photos"]
-"""Whether images are kept: none, the aligned crops that were embedded, or those and the photos."""
+"""Whether images are kept: none, a crop about each face, or those crops and the whole photos."""
+
+ImageKind = Literal["crop", "photo"]
+"""A crop about the face with what is around it, or the photo that it was found in."""
 
 ConsentPolicy = Literal["off", "required"]
 """Whether a person is enrolled without a record of consent."""
@@ -77,9 +89,9 @@ class GroupSettings(Result):
         """
         if not isinstance(values, dict):
             raise InvalidArgument("A group's settings are an object of names and values.")
-        unknown = values.keys() - {field.name for field in fields(cls)}
+        unknown = values.keys() - {one.name for one in fields(cls)}
         if unknown:
-            known = ", ".join(field.name for field in fields(cls))
+            known = ", ".join(one.name for one in fields(cls))
             raise InvalidArgument(
                 f"A group has no setting {str(min(unknown, key=str))[:64]!r}; it has {known}."
             )
@@ -92,16 +104,53 @@ class GroupSettings(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def stored(self) -> str:
         """As they are stored: what is not the default, sorted by name."""
         other = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
+            one.name: value
+            for one in fields(self)
+            if (value := getattr(self, one.name)) != one.default
         }
         return json.dumps(other, sort_keys=True, separators=(",", ":"))
+
+
+_MEDIA_TYPES = ("avif", "bmp", "gif", "heic", "jpeg", "png", "tiff", "webp")
+
+
+@dataclass(frozen=True, slots=True)
+class FaceImage:
+    """An image that is kept with a face, so that another model can look at it again.
+
+    Attributes:
+        kind: ``crop`` or ``photo``.
+        media_type: of ``data``, such as ``image/jpeg``.
+        data: the encoded image.
+
+    Raises:
+        InvalidArgument: another kind or media type, or no bytes.
+    """
+
+    kind: ImageKind
+    media_type: str
+    data: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_word("kind", self.kind, get_args(ImageKind))
+        _check_word("media_type", self.media_type, tuple(f"image/{n}" for n in _MEDIA_TYPES))
+        if not isinstance(self.data, bytes) or not self.data:
+            raise InvalidArgument("An image that is kept has bytes.")
+
+
+def kinds_kept(policy: ImagePolicy) -> tuple[ImageKind, ...]:
+    """What a group with that policy keeps of a face."""
+    kept: dict[ImagePolicy, tuple[ImageKind, ...]] = {
+        "none": (),
+        "crops": ("crop",),
+        "photos": ("crop", "photo"),
+    }
+    return kept[policy]
 
 
 @lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from mien.gallery.access import page_size
 from mien.gallery.ledger import AuditEntry, Consent
 from mien.gallery.records import audit, consents, groups, kept, persons
 from mien.gallery.records.applications import ApplicationRow
-from mien.gallery.records.audit import Tampering
+from mien.gallery.records.audit import NewEntry, Tampering
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
@@ -221,6 +222,7 @@ class Privacy:
         with self._writing() as connection:
             _, found = self._find(connection, group, person)
             counts = kept.counts(connection, found.seq)
+            gone = kept.face_ids(connection, found.seq)
             touched = persons.delete(connection, found.seq)
             erasure = Erasure(found.person.id, *counts, groups=len(touched))
             self._note(
@@ -230,6 +232,7 @@ class Privacy:
                 faces=erasure.faces,
                 images=erasure.images,
                 groups=erasure.groups,
+                face_ids=gone,  # an older backup may hold them under another person's name
             )
         self._searcher.wipe(touched)
         self._database.forget_deleted()
@@ -304,6 +307,47 @@ class Privacy:
 
     # ------------------------------------------------------------------ the audit log
 
+    def record_identification(
+        self, group: str, found: Sequence[Sequence[str]], *, liveness: str = "off"
+    ) -> None:
+        """Write down that a group was searched, and for whom the search took the faces.
+
+        Durable when this returns. Searches that come at once are written in one transaction.
+
+        Args:
+            group: its name.
+            found: for each face of the photo the ids of the persons that were answered.
+            liveness: the policy that the search followed.
+
+        Raises:
+            GalleryUnavailable: it could not be written.
+        """
+        facts = {"group": checks.group_name(group), "faces": len(found), "liveness": liveness}
+        entries = [
+            NewEntry(self._actor, "search.identify", person, {**facts, "face": face, "rank": rank})
+            for face, persons_of_face in enumerate(found, 1)
+            for rank, person in enumerate(persons_of_face, 1)
+        ]
+        if not entries:
+            entries = [NewEntry(self._actor, "search.identify", "nobody", facts)]
+        self._database.searches.write(self._application.seq, entries)
+
+    def record_verification(self, group: str, person: str, *, match: bool) -> None:
+        """Write down that somebody was compared with a person; see :meth:`record_identification`.
+
+        Args:
+            group: its name; person: name or id; match: the answer.
+
+        Raises:
+            NotFound: the person has been deleted meanwhile.
+            GalleryUnavailable: it could not be written.
+        """
+        with self._database.reading() as connection:
+            row, found = self._find(connection, group, person)
+        facts = {"group": row.group.name, "match": "yes" if match else "no"}
+        entry = NewEntry(self._actor, "search.verify", found.person.id, facts)
+        self._database.searches.write(self._application.seq, [entry])
+
     def audit(self, *, after: int = 0, limit: int = 100) -> list[AuditEntry]:
         """The application's entries behind the number ``after``, oldest first.
 
@@ -346,7 +390,7 @@ class Privacy:
             return kept.retaining(connection, self._application.seq)
 
     def _note(
-        self, connection: sa.Connection, action: str, subject: str, **details: str | int
+        self, connection: sa.Connection, action: str, subject: str, **details: str | int | list[str]
     ) -> None:
         audit.append(
             connection,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from mien.errors import EmbeddingMismatch
 from mien.gallery.follower import Follower, SnapshotPolicy
 from mien.gallery.index import Neighbours, VectorIndex
 from mien.gallery.index.snapshots import Snapshots
@@ -56,12 +58,33 @@ class Searcher:
             self._follower = Follower(database, index, snapshots=snapshots, policy=policy)
 
     def search(self, row: GroupRow, probes: NDArray[np.float32], *, k: int) -> list[list[Hit]]:
-        """The k persons most like each probe, ``(n, d)``, best first."""
+        """The k persons most like each probe, ``(n, d)``, best first.
+
+        Raises:
+            EmbeddingMismatch: the group was moved to another embedding contract meanwhile.
+        """
         k = min(k, row.group.persons)
         if not k or not row.group.faces:
             return [[] for _ in probes]
         self._follower.freshen(row)
-        return self._named(row, self._index.search(row.seq, probes, k=k))
+        if not self._follower.holds(row):
+            raise _moved(row)
+        try:
+            found = self._index.search(row.seq, probes, k=k)
+        except Exception:
+            if not self._follower.holds(row):  # vectors of another length
+                raise _moved(row) from None
+            raise
+        if not self._follower.holds(row):
+            raise _moved(row)
+        return self._named(row, found)
+
+    def follow(self, group_seq: int) -> None:
+        """Put what was just written into the index, so that the next search need not wait for it.
+
+        It is no more than a help: a search reads what is missing anyway.
+        """
+        self._follower.follow(group_seq)
 
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups, at once: from memory, and from snapshots.
@@ -71,6 +94,14 @@ class Searcher:
                 still holds what was deleted.
         """
         self._follower.wipe(group_seqs)
+
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone; whether it is kept between starts."""
+        return self._follower.rebuild(row)
+
+    def fault(self, connection: sa.Connection, row: GroupRow) -> str | None:
+        """What is wrong with what is kept of a group's index; None: nothing."""
+        return self._follower.fault(connection, row)
 
     def close(self) -> None:
         """Write the snapshots that are due; the database must still be open."""
@@ -91,6 +122,15 @@ class Searcher:
             ]
             for ids, similarity in zip(found.ids.tolist(), found.similarity.tolist(), strict=True)
         ]
+
+
+def _moved(row: GroupRow) -> EmbeddingMismatch:
+    name = row.group.name
+    return EmbeddingMismatch(
+        f"The group {name!r} was moved to another recognition model during the search: search "
+        "again, with a probe of that model.",
+        details={"group": name, "given_model": row.group.contract.model},
+    )
 
 
 def _clipped(similarity: float) -> float:

@@ -108,6 +108,18 @@ class SharedFollower:
         if not (level and self._index.mark(row.seq)) and not self._catch_up(row.seq):
             raise NotFound(f"There is no group {row.group.name!r}.")
 
+    def follow(self, group_seq: int) -> None:
+        """Nothing: a server's writes are slow, and the next search makes them."""
+
+    def holds(self, row: GroupRow) -> bool:
+        """Whether the group still has the contract that ``row`` has.
+
+        Any node may fill the index anew, but not before the records say so.
+        """
+        with self._database.reading() as connection:
+            now = groups.find_by_seq(connection, row.seq)
+        return now is not None and now.contract_seq == row.contract_seq
+
     def wipe(self, group_seqs: Iterable[int]) -> None:
         """Drop what was deleted from those groups; if the index is away, when it is back."""
         for seq in group_seqs:
@@ -122,6 +134,21 @@ class SharedFollower:
                     seq,
                     error,
                 )
+
+    def rebuild(self, row: GroupRow) -> bool:
+        """Fill a group's index from the records alone; searches go on in the old vectors."""
+        with self._guard:
+            lock = self._locks[row.seq]
+        with lock, turn(self._database, row.seq):
+            self._index.forget_place(row.seq)
+            if self._index.mark(row.seq) is not None:
+                self._index.set_mark(row.seq, "")  # so nobody takes it for level
+            self._versions.pop(row.seq, None)
+        return self._catch_up(row.seq)
+
+    def fault(self, _connection: sa.Connection, _row: GroupRow) -> str | None:
+        """Nothing: a shared index has no snapshot, and is tried by searching."""
+        return None
 
     def close(self) -> None:
         """Close the index."""

@@ -88,6 +88,11 @@ class Photo:
         return f"<Photo{label} {self.width}x{self.height} {self.format}>"
 
     @property
+    def source(self) -> bytes | RGB:
+        """What the same photo can be opened from in another process: its file, or its pixels."""
+        return self.pixels() if self._header is None else self._encoded
+
+    @property
     def sha256(self) -> str:
         """Hex digest of the encoded bytes; for arrays, of their size and upright RGB pixels."""
         with self._lock:
@@ -99,6 +104,11 @@ class Photo:
                     digest.update(self._full().data)
                 self._sha256 = digest.hexdigest()
             return self._sha256
+
+    @property
+    def encoded(self) -> bytes | None:
+        """The bytes that it was opened from, as they were sent; None for arrays."""
+        return self._encoded or None
 
     def pixels(self) -> RGB:
         """All pixels: RGB ``uint8`` ``(height, width, 3)``, C-contiguous, read-only.

@@ -25,7 +25,17 @@ from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
 
-__all__ = ["Call", "Detecting", "Reading", "Writing", "opened", "options", "page_of"]
+__all__ = [
+    "Call",
+    "Detecting",
+    "Reading",
+    "Writing",
+    "allowed",
+    "opened",
+    "options",
+    "page_of",
+    "run_records",
+]
 
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
@@ -129,7 +139,7 @@ class Call:
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
-        return await _run_records(self.request, self.service, work)
+        return await run_records(self.request, self.service, work)
 
     async def read(self, limit: int, holding: Holding | None = None) -> bytes:
         """The body, at most ``limit`` bytes, counted in ``holding``."""
@@ -203,7 +213,7 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
     secret = secret_of()
     access = service.keys.find(secret)
     if access is None:
-        access = await _run_records(request, service, partial(Access.of, service.gallery, secret))
+        access = await run_records(request, service, partial(Access.of, service.gallery, secret))
         service.keys.add(secret, access)
     permit(access.key, scope)
     return Call(request, service, access.gallery)
@@ -214,7 +224,8 @@ Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
 
 
-async def _run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
+async def run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
+    """Run ``work`` on a worker for records, within the request's deadline."""
     slot = service.records.admit()
     try:
         return await slot.run(work, timeout_s=_left(request, service))

@@ -75,6 +75,7 @@ STATUS: dict[str, int] = {
     "embedding_mismatch": 409,
     "limit_exceeded": 409,
     "gallery_unavailable": 503,
+    "archive_unusable": 422,
     "consent_missing": 409,
     "key_missing": 503,
     "key_mismatch": 503,

@@ -7,10 +7,33 @@ from prometheus_client.process_collector import ProcessCollector
 
 from mien.service.pool import Pool
 
-__all__ = ["Metrics"]
+__all__ = ["Metrics", "PurgeMetrics"]
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class PurgeMetrics:
+    """Counters of the retention's purges."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.runs = Counter(
+            "mien_purges_total",
+            "Retention purges of this server: done or failed.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.faces = Counter(
+            "mien_purged_faces_total", "Faces that retention deleted.", registry=registry
+        )
+        self.persons = Counter(
+            "mien_purged_persons_total", "Persons that retention took out.", registry=registry
+        )
+        self.last = Gauge(
+            "mien_purge_last_success_timestamp_seconds",
+            "When this server last purged; 0: not yet.",
+            registry=registry,
+        )
 
 
 class Metrics:
@@ -44,6 +67,7 @@ class Metrics:
         self.enrolled = Counter(
             "mien_faces_enrolled_total", "Faces stored in galleries.", registry=self.registry
         )
+        self.purges = PurgeMetrics(self.registry)
         for name, pool in (("inference", inference), ("records", records)):
             self._watch(name, pool)
 

@@ -18,6 +18,7 @@ __all__ = [
     "ErrorAnswer",
     "ExternalId",
     "FaceAnswer",
+    "FaceImageOptions",
     "FacePage",
     "FacePageOptions",
     "GroupAnswer",
@@ -227,6 +228,14 @@ class FacePageOptions(PageOptions):
     """Which part of a person's faces."""
 
     external_image_id: str | None = Field(default=None, description="Only those of that photo.")
+
+
+class FaceImageOptions(Options):
+    """Which image of a face."""
+
+    kind: Literal["crop", "photo"] | None = Field(
+        default=None, description="Without: the crop, or else the photo."
+    )
 
 
 class Shape(BaseModel):

@@ -16,6 +16,7 @@ from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
 from mien.service.pool import Pool
+from mien.service.retention import Retention
 
 __all__ = ["Service"]
 
@@ -37,6 +38,7 @@ class Service:
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
         jobs: does what outlives its request, on the inference workers, behind all requests.
+        retention: deletes at intervals what the groups' retention no longer allows.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
         fetcher: photos by URL, for the dialects; used on the event loop only.
@@ -58,6 +60,9 @@ class Service:
         self.keys = KeyCache()
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.fetcher = Fetcher(settings)
+        self.retention = Retention(
+            gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
+        )
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -72,7 +77,11 @@ class Service:
         return self._stopped.is_set()
 
     def warm_up(self) -> None:
-        """Load the models in the background, so that the first request does not wait for them."""
+        """Load the models in the background, so that the first request does not wait for them.
+
+        Retention begins with it.
+        """
+        self.retention.start()
         threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
 
     def gallery_answers(self) -> bool:
@@ -88,6 +97,7 @@ class Service:
         """Refuse new work from now on; what was accepted goes on."""
         self._stopped.set()
         self.jobs.stop()
+        self.retention.stop()
         self.inference.refuse()
         self.records.refuse()
 
@@ -95,6 +105,7 @@ class Service:
         """Finish accepted work and end the threads (blocking)."""
         self.stop()
         self.jobs.close(timeout_s=self.settings.request_timeout_s)
+        self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
 

@@ -71,7 +71,12 @@ class MockDetector:
 
 
 class MockEmbedder:
-    """Reads the pattern of a drawn face: 64 numbers of unit length. The norm is the contrast."""
+    """Reads the pattern of a drawn face: 64 numbers of unit length. The norm is the contrast.
+
+    Args:
+        version: of its preprocessing; each reads the pattern in an order of its own, so that the
+            templates of two versions are not alike.
+    """
 
     name = "mock"
     metric: Metric = "cosine"
@@ -79,6 +84,7 @@ class MockEmbedder:
 
     def __init__(self, *, version: int = 1) -> None:
         self.contract = EmbeddingContract("mock", "0" * 64, version, CELLS * CELLS)
+        self._turn = version - 1
 
     def crop(self, image: RGB, face: Face) -> NDArray[np.uint8]:
         """The drawn square, by its landmarks."""
@@ -90,7 +96,7 @@ class MockEmbedder:
         """Templates of crops ``(n, 112, 112, 3)``."""
         grey = crops[:, 24:88, 24:88].mean(axis=3, dtype=np.float32)
         cells = grey.reshape(len(crops), CELLS, 8, CELLS, 8).mean(axis=(2, 4))
-        vector = cells.reshape(len(crops), CELLS * CELLS)
+        vector = np.roll(cells.reshape(len(crops), CELLS * CELLS), self._turn, axis=1)
         vector = vector - vector.mean(axis=1, keepdims=True)
         norm = np.linalg.norm(vector, axis=1).astype(np.float32)
         unit = (vector / np.maximum(norm, 1e-6)[:, None]).astype(np.float32)

@@ -101,6 +101,15 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server (again), and wait until it answers."""
+        until = time.monotonic() + 60
+        while not self._started(until):
+            # After SIGKILL the processes of the old one may not have ended yet.
+            if "still in use" not in self._log() or time.monotonic() > until:
+                raise RuntimeError(self._log()[-2000:])
+            time.sleep(0.1)
+
+    def _started(self, until: float) -> bool:
+        (self._folder / "log").unlink(missing_ok=True)
         log = (self._folder / "log").open("ab")
         settings = {**_SETTINGS, "port": str(self.port), "unix_socket_directories": ""}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -112,18 +121,39 @@ class PostgresServer:
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
                 **_without_root(),
             )
-        until = time.monotonic() + 60
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((self._folder / "log").read_text()[-2000:])
+            if self._process.poll() is not None:
+                return False
+            if time.monotonic() > until:
+                raise RuntimeError(self._log()[-2000:])
             time.sleep(0.05)
+        return True
+
+    def _log(self) -> str:
+        return (self._folder / "log").read_text()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it: SIGINT ends every connection, SIGQUIT leaves the work to crash recovery."""
+        """Stop it: SIGINT ends every connection, SIGQUIT leaves the work to crash recovery.
+
+        SIGKILL is no stop but an accident: the server's own processes notice and end.
+        """
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(60)
             self._process = None
+
+    def kill_one(self) -> None:
+        """Kill -9 one of the processes that serve a connection, as the kernel does without memory.
+
+        The server then ends every connection, and recovers by itself.
+        """
+        import psycopg
+
+        query = "SELECT pid FROM pg_stat_activity WHERE datname <> 'postgres' LIMIT 1"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            found = connection.execute(query).fetchone()
+        if found is not None:
+            os.kill(int(found[0]), signal.SIGKILL)
 
     def close(self) -> None:
         """Stop the server and delete its folder."""

@@ -24,25 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.engine.foreign.deepface import PHOTOS as SUFFIXES
+
 __all__ = ["Known", "Stamp", "images_of", "read", "sha256_of", "write"]
 
 FORMAT = 1
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".bmp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-    ]  # what Mien opens
-)
-
 Stamp = tuple[int, int, int]
 """Size, and times of the last change of content and of the file, nanoseconds."""
 

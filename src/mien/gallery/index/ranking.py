@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.gallery.index.fixed import quantised
 from mien.gallery.index.rows import Tail
+from mien.gallery.index.segment import Segment
 from mien.gallery.index.shelf import View
 from mien.gallery.index.threads import at_most
 
@@ -27,6 +28,7 @@ _BLAS_PROBES = 4  # from so many probes on, one matrix product is cheaper than a
 _BLAS_WORK = 20_000_000  # if there are at least so many multiplications
 _MANY_PROBES = 16  # from so many on, FAISS uses all threads
 _ALL = 1 << 16
+_SPARE = 160  # entries compared in full beyond those: what the bytes may have got wrong
 _MORE = 4  # how much further to look when entries of too few owners were found
 _MAX_SCORES = 8_000_000  # at most 32 MB of similarities at a time
 _PRODUCT_SHARE = 250  # one entry of so many is looked at by bytes, where there are product codes,
@@ -160,10 +162,13 @@ class _Search:
     def run(self) -> list[Best]:
         best: dict[int, Best] = {}
         left = np.arange(len(self._probes))
-        fetch = _first_fetch(self._k) + 80
+        fetch, first = _first_fetch(self._k) + _SPARE, True
         while len(left):
             with _threads(len(left)):
-                parts = [self._in_segment(i, left, fetch) for i in range(len(self._view.segments))]
+                parts = [
+                    self._by_codes(segment, left) if first else self._by_bytes(segment, left, fetch)
+                    for segment in self._view.segments
+                ]
                 if self._view.tail.count:
                     parts.append(self._in_tail(left, fetch))
             unsure = []
@@ -172,17 +177,29 @@ class _Search:
                 if not sure:
                     unsure.append(probe)
             left = np.array(unsure, np.intp)
-            fetch *= _MORE
+            fetch, first = fetch * _MORE, False
         return [best[i] for i in range(len(self._probes))]
 
-    def _in_segment(self, number: int, probes: NDArray[np.intp], fetch: int) -> _Found:
-        segment = self._view.segments[number]
+    def _by_codes(self, segment: Segment, probes: NDArray[np.intp]) -> _Found:
+        """The best of a segment, which its product codes choose, where it has some.
+
+        Of many segments each gives its share; should it be too little, that is seen.
+        """
+        share = len(segment) / self._view.count
+        fetch = _first_fetch(self._k) + int(min(1.0, 2 * share) * _SPARE)
+        looked_at = max(int(self._looked_at * len(segment) * 1.25) + 128, 2 * fetch)
+        return self._in_segment(segment, probes, fetch, looked_at)
+
+    def _by_bytes(self, segment: Segment, probes: NDArray[np.intp], fetch: int) -> _Found:
+        """The best of a segment, all of which is scanned."""
+        return self._in_segment(segment, probes, fetch, None)
+
+    def _in_segment(
+        self, segment: Segment, probes: NDArray[np.intp], fetch: int, looked_at: int | None
+    ) -> _Found:
         some = min(fetch, len(segment))
         similarity, rows = segment.nearest(
-            self._whole[probes],
-            self._steps[probes],
-            fetch=some,
-            looked_at=int(self._looked_at * len(segment) * 1.25) + 128,
+            self._whole[probes], self._steps[probes], fetch=some, looked_at=looked_at
         )
         doubt = segment.doubt(self._lengths[probes], self._lost[probes])
         ceiling = similarity[:, -1] + doubt

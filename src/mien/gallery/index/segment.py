@@ -90,7 +90,7 @@ class Segment:
         steps: NDArray[np.float32],
         *,
         fetch: int,
-        looked_at: int,
+        looked_at: int | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Similarities by the high plane, and rows, of the ``fetch`` nearest rows, best first.
 
@@ -98,13 +98,13 @@ class Segment:
             probes: ``(n, d)`` whole numbers (:func:`fixed.quantised`).
             steps: ``(n,)``, what a step of each probe is worth.
             fetch: how many, at most as many as there are rows.
-            looked_at: rows that are chosen by their product codes, where they have some; a
-                ``fetch`` that is not far below goes through all rows.
+            looked_at: rows that are chosen by their product codes, where they have some, before
+                bytes decide; None: bytes decide among all.
 
         Returns:
             Similarities ``(n, fetch)`` and rows ``(n, fetch)``, of which some may be dead.
         """
-        if self.product is not None and 4 * fetch <= looked_at:
+        if self.product is not None and looked_at is not None and looked_at < len(self):
             products, rows = self.product.nearest(probes, fetch, looked_at=looked_at)
         else:
             products, rows = self.scan.search(probes, fetch)

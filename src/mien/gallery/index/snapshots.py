@@ -71,6 +71,15 @@ class Snapshots:
             self.drop(group)
         return None
 
+    def look(self, group: int, *, key: bytes) -> tuple[Facts, View]:
+        """The snapshot of a group as it is; unlike :meth:`load` it never deletes it.
+
+        Raises:
+            KeyMismatch, GalleryUnavailable: it cannot be read.
+        """
+        with self.alone(group, reading=True):
+            return read(self._path(group), key=key, context=_context(group))
+
     @contextlib.contextmanager
     def alone(self, group: int, *, reading: bool = False) -> Iterator[None]:
         """Nobody else reads, exchanges or overwrites the group's file meanwhile.

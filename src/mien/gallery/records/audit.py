@@ -12,7 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,16 @@ from mien.gallery.protect import new_key
 from mien.gallery.records.schema import applications, audit, meta
 from mien.gallery.records.vault import Wrapped, vault_of
 
-__all__ = ["Tampering", "about", "append", "page", "rewrap_key", "verify"]
+__all__ = [
+    "NewEntry",
+    "Tampering",
+    "about",
+    "append",
+    "append_all",
+    "page",
+    "rewrap_key",
+    "verify",
+]
 
 _BATCH = 5_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,6 +62,22 @@ class Tampering:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What an entry says.
+
+    Attributes:
+        actor: id of the key or the name of the user; action: such as ``person.erase``.
+        subject: id of what it was done to.
+        details: JSON values; never a name, an image or a vector.
+    """
+
+    actor: str
+    action: str
+    subject: str
+    details: Mapping[str, Any]
+
+
 def append(
     connection: sa.Connection,
     *,
@@ -71,21 +96,35 @@ def append(
         subject: id of what it was done to.
         details: JSON values; never a name, an image or a vector.
     """
+    entry = NewEntry(actor, action, subject, details or {})
+    append_all(connection, application_seq=application_seq, entries=[entry])
+
+
+def append_all(
+    connection: sa.Connection, *, application_seq: int | None, entries: Sequence[NewEntry]
+) -> None:
+    """Write several entries of one application, in their order; see :func:`append`."""
     key = _key(connection) or _new_key(connection)
     last = (
         sa.select(audit.c.hash).where(_chain(application_seq)).order_by(audit.c.seq.desc()).limit(1)
     )
     before = connection.execute(last).scalar()
-    values: dict[str, Any] = {
-        "application_seq": application_seq,
-        "at": datetime.now(UTC),
-        "actor": actor,
-        "action": action,
-        "subject": subject,
-        "details": json.dumps(dict(details or {}), sort_keys=True, ensure_ascii=False),
-        "prev": _genesis(key, application_seq) if before is None else bytes(before),
-    }
-    connection.execute(audit.insert().values(**values, hash=_hash(key, values)))
+    prev = _genesis(key, application_seq) if before is None else bytes(before)
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        values: dict[str, Any] = {
+            "application_seq": application_seq,
+            "at": datetime.now(UTC),
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "details": json.dumps(dict(entry.details), sort_keys=True, ensure_ascii=False),
+            "prev": prev,
+        }
+        prev = _hash(key, values)
+        rows.append({**values, "hash": prev})
+    if rows:
+        connection.execute(audit.insert(), rows)
 
 
 def page(

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from mien.errors import GalleryUnavailable
 
-__all__ = ["Backend", "Engines"]
+__all__ = ["BRIEF_S", "Backend", "Engines"]
+
+BRIEF_S = 0.1
+"""How long a write waits that may as well be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,13 @@ class Engines:
         reading: every statement sees the newest committed state.
         snapshots: all statements of a transaction see one state.
         writes: transactions that write.
+        brief: the same, which hardly wait for another writer.
     """
 
     reading: sa.Engine
     snapshots: sa.Engine
     writes: sa.Engine
+    brief: sa.Engine
 
 
 class Backend(Protocol):
@@ -44,8 +49,8 @@ class Backend(Protocol):
     engines: Engines
     makes_tables: bool
 
-    def turn(self, application: int | None) -> AbstractContextManager[None]:
-        """Wait for the other threads of this process that write.
+    def turn(self, application: int | None, *, brief: bool = False) -> AbstractContextManager[None]:
+        """Wait for the other threads of this process that write; ``brief``: hardly.
 
         Raises:
             GalleryUnavailable: they took too long.

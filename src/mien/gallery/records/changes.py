@@ -14,9 +14,9 @@ from mien.errors import LimitExceeded
 from mien.gallery.model import GalleryLimits
 from mien.gallery.policy import GroupSettings
 from mien.gallery.records.groups import GroupRow
-from mien.gallery.records.schema import changes, groups
+from mien.gallery.records.schema import changes, faces, groups, members
 
-__all__ = ["KEPT", "announce", "changed"]
+__all__ = ["KEPT", "announce", "changed", "start_anew"]
 
 KEPT = 10_000
 """Changes that a group keeps at least; an index that is further behind is rebuilt."""
@@ -25,7 +25,7 @@ KEPT = 10_000
 def announce(
     connection: sa.Connection,
     group_seq: int,
-    faces: Sequence[tuple[int, int]],
+    pairs: Sequence[tuple[int, int]],
     *,
     faces_by: int = 0,
     persons_by: int = 0,
@@ -36,7 +36,7 @@ def announce(
     Args:
         connection: of a transaction that writes.
         group_seq: the group.
-        faces: the pairs.
+        pairs: those.
         faces_by: by how much the number of faces changes; persons_by: that of persons.
         limits: the gallery's; None: the group only loses.
 
@@ -47,7 +47,7 @@ def announce(
         groups.update()
         .where(groups.c.seq == group_seq)
         .values(
-            version=groups.c.version + len(faces),
+            version=groups.c.version + len(pairs),
             faces=groups.c.faces + faces_by,
             persons=groups.c.persons + persons_by,
         )
@@ -68,13 +68,13 @@ def announce(
         if faces_by > 0:
             most = _least(limits.faces_per_group, settings.max_faces)
             _refuse_more(after.name, "faces", after.faces, most)
-    first = after.version - len(faces) + 1
-    if faces:
+    first = after.version - len(pairs) + 1
+    if pairs:
         connection.execute(
             changes.insert(),
             [
                 {"group_seq": group_seq, "version": i, "person_seq": person, "face_seq": face}
-                for i, (person, face) in enumerate(faces, first)
+                for i, (person, face) in enumerate(pairs, first)
             ],
         )
     if after.version - after.changes_from >= 2 * KEPT:
@@ -89,6 +89,43 @@ def changed(connection: sa.Connection, row: GroupRow, *, after: int) -> list[tup
         .distinct()
     )
     return [(person, face) for person, face in connection.execute(query)]
+
+
+def start_anew(connection: sa.Connection, row: GroupRow, *, limits: GalleryLimits) -> int:
+    """Number a change that every index must be rebuilt for, and count the group's faces again.
+
+    Args:
+        connection: of a transaction that writes.
+        row: the group, as it was before the change.
+        limits: the gallery's.
+
+    Returns:
+        How many faces the group has.
+
+    Raises:
+        LimitExceeded: it has more faces than before, and than the limits allow.
+    """
+    inside = sa.select(members.c.person_seq).where(members.c.group_seq == row.seq)
+    now = sa.select(groups.c.contract_seq).where(groups.c.seq == row.seq).scalar_subquery()
+    own = (faces.c.person_seq.in_(inside), faces.c.contract_seq == now)
+    counted = sa.select(sa.func.count()).select_from(faces).where(*own)
+    count = int(connection.execute(counted).scalar_one())
+    if count > row.group.faces:
+        most = _least(limits.faces_per_group, row.group.settings.max_faces)
+        _refuse_more(row.group.name, "faces", count, most)
+    start = row.version + 1  # an index that has seen less than this is rebuilt
+    connection.execute(changes.delete().where(changes.c.group_seq == row.seq))
+    connection.execute(
+        groups.update()
+        .where(groups.c.seq == row.seq)
+        .values(version=start, changes_from=start, faces=count)
+    )
+    first = connection.execute(
+        sa.select(faces.c.person_seq, faces.c.seq).where(*own).limit(1)
+    ).first()
+    if first is not None:  # by which a snapshot recognises this history
+        announce(connection, row.seq, [(first.person_seq, first.seq)])
+    return count
 
 
 def _least(limit: int, own: int | None) -> int:

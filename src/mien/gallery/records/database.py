@@ -15,6 +15,7 @@ from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
 from mien.gallery.protect import KeyWrapper, key_ring
 from mien.gallery.records import postgres, sqlite
 from mien.gallery.records.backend import Backend, Engines
+from mien.gallery.records.search_log import SearchLog
 from mien.gallery.records.vault import OPTION, Vault
 
 __all__ = ["Database"]
@@ -56,12 +57,14 @@ class Database:
                     self._backend.engines.reading,
                     self._backend.engines.snapshots,
                     self._backend.engines.writes,
+                    self._backend.engines.brief,
                 )
             )
         )
         self.name = self._backend.name
         self.file = self._backend.file
         self.makes_tables = self._backend.makes_tables
+        self.searches = SearchLog(self)
         self._pid = os.getpid()
         self._closed = False
         self._engine = self._engines.reading
@@ -102,13 +105,21 @@ class Database:
             yield connection
 
     @contextmanager
-    def touching(self) -> Iterator[sa.Connection]:
+    def touching(self, *, brief: bool = False) -> Iterator[sa.Connection]:
         """A transaction for times of use and the like: in PostgreSQL it waits for no other writer.
 
         What it writes must not depend on what it reads, nor anything else on what it writes.
+
+        Args:
+            brief: in SQLite, hardly wait for another writer: what is written may be left out.
         """
         if self.dialect == "sqlite":
-            with self.writing() as connection:
+            engine = self._engines.brief if brief else self._engines.writes
+            with (
+                self._backend.turn(None, brief=brief),
+                self._translated(),
+                engine.begin() as connection,
+            ):
                 yield connection
             return
         with self._translated(), self._engines.writes.begin() as connection:

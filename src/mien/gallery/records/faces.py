@@ -15,6 +15,8 @@ import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, NotFound
 from mien.gallery.model import GalleryLimits, StoredFace
+from mien.gallery.policy import FaceImage
+from mien.gallery.records import images
 from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
@@ -32,6 +34,7 @@ __all__ = [
     "delete",
     "find",
     "groups_with",
+    "new_ids",
     "page",
     "same_face",
     "source_key",
@@ -58,16 +61,23 @@ class Source:
         sha256: the photo's SHA-256 or None.
         boxes: a box (or None) for each face; qualities: a quality (or None) for each.
         facts: what the caller keeps with each.
+        images: those that are kept with each face; empty: none are.
     """
 
     sha256: str | None
     boxes: Sequence[Box | None]
     qualities: Sequence[float | None]
     facts: FaceFacts
+    images: Sequence[Sequence[FaceImage]] = ()
 
     def only(self, i: int) -> Source:
         """That of the i-th face alone."""
-        return replace(self, boxes=[self.boxes[i]], qualities=[self.qualities[i]])
+        return replace(
+            self,
+            boxes=[self.boxes[i]],
+            qualities=[self.qualities[i]],
+            images=self.images[i : i + 1],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,11 @@ def add(
 
     Raises:
         AlreadyExists: the person has this face of this photo already.
-        LimitExceeded: one of the groups is full.
+        LimitExceeded: one of the groups is full, or an image is too long.
     """
     _refuse_known(connection, row, person, source)
     now = datetime.now(UTC)
-    ids = _new_ids(len(embeddings))
+    ids = new_ids(len(embeddings))
     stored = [
         StoredFace(
             ids[i],
@@ -143,6 +153,9 @@ def add(
     ]
     insert = faces.insert().returning(faces.c.seq, sort_by_parameter_order=True)
     seqs = connection.execute(insert, values).scalars().all()
+    for seq, face, kept in zip(seqs, stored, source.images, strict=False):  # or there are none
+        most = limits.image_bytes
+        images.keep(connection, person.seq, seq, face.id, kept, most_bytes=most)
     pairs = [(person.seq, seq) for seq in seqs]
     for group_seq in groups_with(connection, person.seq, row.contract_seq):
         announce(connection, group_seq, pairs, faces_by=len(pairs), limits=limits)
@@ -271,7 +284,7 @@ def same_face(a: Box | None, b: Box | None) -> bool:
     return a == b or shared >= _SAME_FACE_IOU * (a.area + b.area - shared) > 0
 
 
-def _new_ids(n: int) -> list[str]:
+def new_ids(n: int) -> list[str]:
     """N ids that sort by time, then in this order: 48 bits of milliseconds, 80 random bits."""
     stamp = time.time_ns() // 1_000_000
     return [f"{stamp:012x}{bits:020x}" for bits in sorted(secrets.randbits(80) for _ in range(n))]

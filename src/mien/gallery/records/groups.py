@@ -13,18 +13,20 @@ import sqlalchemy as sa
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
 from mien.gallery.model import Group, GroupSettings, Scoring
 from mien.gallery.policy import DEFAULT_SETTINGS
-from mien.gallery.records import undo
+from mien.gallery.records import job_names, undo
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
 __all__ = [
     "GroupFacts",
     "GroupRow",
+    "contract_seq",
     "create",
     "delete",
     "existing",
     "find",
     "find_by_seq",
+    "known_contract",
     "page",
     "rename",
     "update",
@@ -146,7 +148,7 @@ def create(
         {
             "application_seq": application_seq,
             "name": name,
-            "contract_seq": _contract_seq(connection, contract),
+            "contract_seq": contract_seq(connection, contract),
             "metric": "cosine",
             "scoring": scoring,
             "version": 0,
@@ -185,6 +187,7 @@ def delete(connection: sa.Connection, seq: int) -> None:
     inside = sa.select(members.c.person_seq).where(members.c.group_seq == seq)
     elsewhere = sa.select(members.c.person_seq).where(members.c.group_seq != seq)
     gone = (persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
+    job_names.forget(connection, sa.select(persons.c.seq).where(*gone))
     undo.forget(connection, sa.select(persons.c.id).where(*gone))
     connection.execute(persons.delete().where(*gone))
     connection.execute(groups.delete().where(groups.c.seq == seq))
@@ -196,16 +199,23 @@ def _refuse_taken(connection: sa.Connection, application_seq: int, name: str) ->
         raise AlreadyExists(f"There is a group {name!r} already.")
 
 
-def _contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
-    facts = asdict(contract)
-    query = sa.select(contracts.c.seq).filter_by(**facts)
-    seq = connection.execute(query).scalar_one_or_none()
+def contract_seq(connection: sa.Connection, contract: EmbeddingContract) -> int:
+    """The number of a contract, which is written down where it is new."""
+    seq = known_contract(connection, contract)
     if seq is None:
         # Applications share contracts: another one may be adding this one just now.
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-            connection.execute(contracts.insert().values(**facts))
-        seq = connection.execute(query).scalar_one()
-    return int(seq)
+            connection.execute(contracts.insert().values(**asdict(contract)))
+        seq = known_contract(connection, contract)
+        assert seq is not None
+    return seq
+
+
+def known_contract(connection: sa.Connection, contract: EmbeddingContract) -> int | None:
+    """The number of a contract, if it was ever written down."""
+    query = sa.select(contracts.c.seq).filter_by(**asdict(contract))
+    seq = connection.execute(query).scalar_one_or_none()
+    return None if seq is None else int(seq)
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> GroupRow:

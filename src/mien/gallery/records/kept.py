@@ -28,6 +28,7 @@ from mien.types import EmbeddingContract
 
 __all__ = [
     "counts",
+    "face_ids",
     "faces_of",
     "image_context",
     "images_of",
@@ -55,6 +56,12 @@ def counts(connection: sa.Connection, person_seq: int) -> tuple[int, int, int]:
         query = sa.select(sa.func.count()).select_from(table).where(condition)
         found.append(int(connection.execute(query).scalar_one()))
     return found[0], found[1], found[2]
+
+
+def face_ids(connection: sa.Connection, person_seq: int) -> list[str]:
+    """Ids of all faces of a person, oldest first."""
+    query = sa.select(faces.c.id).where(faces.c.person_seq == person_seq).order_by(faces.c.id)
+    return list(connection.execute(query).scalars())
 
 
 def take_out(connection: sa.Connection, person_seq: int, group_seqs: Sequence[int]) -> list[int]:

@@ -12,9 +12,9 @@ from mien.gallery.records import applications
 from mien.gallery.records.database import Database
 from mien.gallery.records.seal_old import is_sealed, seal_old
 
-__all__ = ["HEAD", "VERSION_TABLE", "migrate"]
+__all__ = ["HEAD", "VERSION_TABLE", "migrate", "revision", "upgrade"]
 
-HEAD = "0002"
+HEAD = "0003"
 """Number of the newest migration in ``migrations/versions``."""
 
 VERSION_TABLE = "mien_schema"
@@ -33,16 +33,16 @@ def migrate(database: Database) -> None:
         GalleryUnavailable: made by a newer Mien, not Mien's, damaged, locked or read-only.
     """
     with database.snapshot() as connection:
-        revision = _revision(connection, database.name)
-    if revision == HEAD:
+        found = revision(connection, database.name)
+    if found == HEAD:
         _seal(database)
         return
-    if revision is None and not database.makes_tables:
+    if found is None and not database.makes_tables:
         raise NotFound(f"There is no gallery {database.name!r} yet: enrol somebody first.")
     database.prepare()
     with database.writing() as connection:
-        if _revision(connection, database.name) != HEAD:
-            _upgrade(connection)
+        if revision(connection, database.name) != HEAD:
+            upgrade(connection)
             applications.ensure(connection, DEFAULT_APPLICATION)
     _seal(database)
 
@@ -58,8 +58,12 @@ def _seal(database: Database) -> None:
         _log.warning("Templates of an older Mien could not be sealed yet: %s", error.message)
 
 
-def _revision(connection: sa.Connection, name: str) -> str | None:
-    """The schema's number; None for a database without tables."""
+def revision(connection: sa.Connection, name: str) -> str | None:
+    """The schema's number; None for a database without tables.
+
+    Raises:
+        GalleryUnavailable: made by a newer Mien, or not Mien's.
+    """
     tables = sa.inspect(connection).get_table_names()
     if VERSION_TABLE not in tables:
         if tables:
@@ -69,19 +73,20 @@ def _revision(connection: sa.Connection, name: str) -> str | None:
             )
         return None
     column: sa.ColumnClause[str] = sa.column("version_num")
-    revision = connection.execute(sa.select(column).select_from(sa.table(VERSION_TABLE))).scalar()
-    if revision is not None and revision > HEAD:
+    found = connection.execute(sa.select(column).select_from(sa.table(VERSION_TABLE))).scalar()
+    if found is not None and found > HEAD:
         raise GalleryUnavailable(
             f"The gallery {name!r} was made by a newer Mien: upgrade Mien.",
-            details={"schema": revision, "known": HEAD},
+            details={"schema": found, "known": HEAD},
         )
-    return revision
+    return found
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def upgrade(connection: sa.Connection, upto: str = HEAD) -> None:
+    """Apply the migrations that are missing up to ``upto``, in the caller's transaction."""
     from alembic import command
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "mien.gallery.records:migrations")
-    command.upgrade(config, HEAD)
+    command.upgrade(config, upto)

@@ -13,7 +13,7 @@ from mien.gallery.model import GalleryLimits
 from mien.gallery.records.changes import announce
 from mien.gallery.records.faces import box_of, groups_with, same_face, source_key
 from mien.gallery.records.kept import image_context
-from mien.gallery.records.schema import contracts, face_images, faces
+from mien.gallery.records.schema import contracts, conversions, face_images, faces
 from mien.gallery.records.sealing import open_vectors, seal_vectors
 from mien.gallery.records.vault import vault_of
 from mien.types import EmbeddingContract
@@ -125,6 +125,9 @@ def _reseal(
     ids = [row.id for row in rows]
     sealed = seal_vectors(connection, contract, target_seq, ids, vectors)
     _reseal_images(connection, rows, target_seq)
+    # what was converted is sealed for the one who had it: it is converted again
+    seqs = [row.seq for row in rows]
+    connection.execute(conversions.delete().where(conversions.c.face_seq.in_(seqs)))
     for row, blob in zip(rows, sealed, strict=True):
         key = source_key(row.source_sha256, box_of(row))
         if (row.contract_seq, key) in taken:

@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mien.errors import ConfigurationError, GalleryUnavailable
-from mien.gallery.records.backend import Engines
+from mien.gallery.records.backend import BRIEF_S, Engines
 
 if TYPE_CHECKING:
     import psycopg
@@ -99,14 +99,15 @@ class PostgresBackend:
             engine.execution_options(isolation_level="AUTOCOMMIT"),
             engine.execution_options(isolation_level="REPEATABLE READ"),
             engine.execution_options(isolation_level="READ COMMITTED"),
+            engine.execution_options(isolation_level="READ COMMITTED"),
         )
 
     @contextmanager
-    def turn(self, application: int | None) -> Iterator[None]:
+    def turn(self, application: int | None, *, brief: bool = False) -> Iterator[None]:
         """One writer of an application at a time."""
         with self._guard:
             writer = self._writers[application or _GALLERY]
-        if not writer.acquire(timeout=self._timeout_s):
+        if not writer.acquire(timeout=BRIEF_S if brief else self._timeout_s):
             raise self.unavailable(_BUSY)
         try:
             yield

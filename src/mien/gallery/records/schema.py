@@ -22,6 +22,7 @@ __all__ = [
     "changes",
     "consents",
     "contracts",
+    "conversions",
     "face_images",
     "faces",
     "groups",
@@ -241,6 +242,17 @@ face_images = sa.Table(
     sa.Column("media_type", sa.String(64), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.PrimaryKeyConstraint("face_seq", "kind"),
+)
+
+# A face's template of another contract, sealed for that one, until its group moves there.
+conversions = sa.Table(
+    "conversions",
+    metadata,
+    _ref("face"),
+    sa.Column("contract_seq", Seq, sa.ForeignKey("contracts.seq"), nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("norm", sa.Float(53)),
+    sa.PrimaryKeyConstraint("face_seq", "contract_seq"),
 )
 
 # ---------------------------------------------------------------- policies and their records

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mien.errors import GalleryUnavailable
-from mien.gallery.protect.sealing import OVERHEAD
+from mien.gallery.protect.sealing import OVERHEAD, seal
 from mien.gallery.records.vault import vault_of
 from mien.types import EmbeddingContract
 
-__all__ = ["open_vectors", "seal_vectors", "sealed_bytes"]
+__all__ = ["open_vectors", "seal_vector", "seal_vectors", "sealed_bytes"]
 
 
 def seal_vectors(
@@ -46,6 +46,13 @@ def seal_vectors(
         for vector, face_id in zip(vectors, face_ids, strict=True)
     ]
     return vault_of(connection).seal_for(connection, person_seq, secrets)
+
+
+def seal_vector(
+    contract: EmbeddingContract, face_id: str, vector: NDArray[np.float32], *, key: bytes
+) -> bytes:
+    """A vector ``(d,)`` as it is stored, under its person's key."""
+    return seal(vector.astype("<f4").tobytes(), key=key, context=_context(contract, face_id))
 
 
 def open_vectors(

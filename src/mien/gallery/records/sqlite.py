@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mien.errors import ConfigurationError, GalleryUnavailable
-from mien.gallery.records.backend import Engines
+from mien.gallery.records.backend import BRIEF_S, Engines
 from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
 
 __all__ = ["DRIVERS", "SqliteBackend"]
@@ -22,8 +23,11 @@ __all__ = ["DRIVERS", "SqliteBackend"]
 DRIVERS = ("sqlite", "sqlite+pysqlite")
 """The schemes of its URLs."""
 
+_log = logging.getLogger(__name__)
+
 _POOL = 8
 _OVERFLOW = 120
+_BRIEF = "mien_brief"
 
 
 class SqliteBackend:
@@ -60,16 +64,18 @@ class SqliteBackend:
         )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "checkin", self._be_patient_again)
         self.engines = Engines(
             engine,
             engine.execution_options(mien_begin="BEGIN"),
             engine.execution_options(mien_begin="BEGIN IMMEDIATE"),
+            engine.execution_options(**{"mien_begin": "BEGIN IMMEDIATE", _BRIEF: True}),
         )
 
     @contextmanager
-    def turn(self, application: int | None) -> Iterator[None]:
+    def turn(self, application: int | None, *, brief: bool = False) -> Iterator[None]:
         """One writer at a time, whatever the application."""
-        if not self._writer.acquire(timeout=self._timeout_s):
+        if not self._writer.acquire(timeout=BRIEF_S if brief else self._timeout_s):
             raise self.unavailable(BUSY)
         try:
             yield
@@ -89,11 +95,18 @@ class SqliteBackend:
     def forget_deleted(self) -> None:
         """Bring the log into the file and cut it to nothing.
 
-        A reader of another process may hold it up: then the next checkpoint overwrites it, and
-        what is left was sealed with a key that is gone.
+        A reader of another process may hold it up, or a full disk: then a later checkpoint does
+        it, and what is left was sealed with a key that is gone.
         """
-        with self.engines.reading.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        try:
+            with self.engines.reading.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        except exc.DBAPIError as error:  # what was deleted is deleted: that is acknowledged
+            _log.warning(
+                "The log of the gallery %r is not emptied: the gallery %s.",
+                self.name,
+                self.reason_of(error.orig),
+            )
 
     def check(self) -> None:
         """Refuse a file that was deleted, moved or replaced."""
@@ -106,6 +119,12 @@ class SqliteBackend:
     def reason_of(self, error: BaseException | None) -> str:
         """What an error of SQLite means for the user."""
         return reason_of(error)
+
+    def _be_patient_again(
+        self, connection: sqlite3.Connection | None, entry: ConnectionPoolEntry
+    ) -> None:
+        if connection is not None and entry.info.pop(_BRIEF, False):
+            connection.execute(f"PRAGMA busy_timeout = {round(self._timeout_s * 1000)}")
 
 
 def _check(url: URL) -> None:
@@ -135,6 +154,10 @@ def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> N
 
 
 def _begin(connection: sa.Connection) -> None:
-    statement = connection.get_execution_options().get("mien_begin")
+    options = connection.get_execution_options()
+    statement = options.get("mien_begin")
+    if options.get(_BRIEF):
+        connection.info[_BRIEF] = True
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(BRIEF_S * 1000)}")
     if statement is not None:
         connection.exec_driver_sql(statement)

@@ -87,6 +87,30 @@ class Vault:
             key = self._new_person_key(connection, person_seq)
         return [seal(secret, key=key, context=context) for secret, context in secrets]
 
+    def new_person_keys(
+        self, connection: sa.Connection, application_seq: int, owners: Sequence[tuple[int, str]]
+    ) -> dict[int, bytes]:
+        """Keys for persons (number and id) of one application who have none yet.
+
+        Raises:
+            KeyMissing, KeyMismatch: the master key is not the gallery's; nothing is written.
+        """
+        outer = self._newest(connection, application_seq) or self._new_data_key(
+            connection, application_seq, 1
+        )
+        keys = {seq: new_key() for seq, _ in owners}
+        rows = [
+            {
+                "person_seq": seq,
+                "version": outer.version,
+                "wrapped": seal(keys[seq], key=outer.key, context=_person_context(name)),
+            }
+            for seq, name in owners
+        ]
+        if rows:
+            connection.execute(person_keys.insert(), rows)
+        return keys
+
     def open_for(
         self, connection: sa.Connection, sealed: Sequence[tuple[int, bytes, bytes]]
     ) -> list[bytes]:
@@ -137,7 +161,7 @@ class Vault:
         context = self._context(connection, application_seq, f"secret {name}")
         if row is not None:
             return self.unwrap(connection, row.wrapped, row.kek_id, context)
-        made, master = new_key(), self._masters(connection)
+        made, master = new_key(), self.master(connection)
         connection.execute(
             table.insert().values(
                 application_seq=application_seq,
@@ -150,7 +174,7 @@ class Vault:
 
     def wrap(self, connection: sa.Connection, key: bytes, context: bytes) -> Wrapped:
         """A key that the gallery itself needs, wrapped by the current master key."""
-        master = self._masters(connection)
+        master = self.master(connection)
         return Wrapped(key, master.wrap(key, context=context), master.current)
 
     def unwrap(
@@ -161,7 +185,7 @@ class Vault:
         Raises:
             KeyMissing, KeyMismatch: the master key is not the gallery's.
         """
-        return self._masters(connection).unwrap(bytes(wrapped), key_id=key_id, context=context)
+        return self.master(connection).unwrap(bytes(wrapped), key_id=key_id, context=context)
 
     # ------------------------------------------------------------------ renewal
 
@@ -171,7 +195,7 @@ class Vault:
         Returns:
             How many were wrapped by another.
         """
-        master = self._masters(connection)
+        master = self.master(connection)
         done = 0
         for table, name in ((application_keys, "version"), (application_secrets, "name")):
             stale = sa.select(table).where(table.c.kek_id != master.current)
@@ -321,7 +345,7 @@ class Vault:
     def _new_data_key(
         self, connection: sa.Connection, application_seq: int, version: int
     ) -> _DataKey:
-        key, master = new_key(), self._masters(connection)
+        key, master = new_key(), self.master(connection)
         context = self._context(connection, application_seq, f"key {version}")
         connection.execute(
             application_keys.insert().values(
@@ -334,7 +358,12 @@ class Vault:
         )
         return _DataKey(version, key)
 
-    def _masters(self, connection: sa.Connection) -> KeyWrapper:
+    def master(self, connection: sa.Connection) -> KeyWrapper:
+        """The master keys, which are read when they are first needed.
+
+        Raises:
+            KeyMissing, ConfigurationError: there is none that can be used.
+        """
         with self._lock:
             if self._master is None:
                 count = sa.select(sa.func.count()).select_from(application_keys)

@@ -217,17 +217,21 @@ def _vectors(
     number: sa.Column[int],
     wanted: Sequence[int] | None,
 ) -> Generator[Sequence[sa.Row[*tuple[Any, ...]]], None, None]:
-    query = (
-        sa.select(faces.c.seq, faces.c.person_seq, faces.c.id, faces.c.vector)
-        .join(members, members.c.person_seq == faces.c.person_seq)
-        .where(members.c.group_seq == row.seq, faces.c.contract_seq == row.contract_seq)
-    )
+    columns = (faces.c.seq, faces.c.person_seq, faces.c.id, faces.c.vector)
+    of_contract = faces.c.contract_seq == row.contract_seq
+    mine = sa.and_(members.c.group_seq == row.seq, members.c.person_seq == faces.c.person_seq)
     if wanted is None:
-        with connection.execution_options(yield_per=_BATCH).execute(query) as result:
+        everything = sa.select(*columns).join(members, mine).where(of_contract)
+        # For this statement only: set on the connection, it would give every later statement a
+        # cursor on the server too, and nobody closes those that are not read to their end.
+        with connection.execute(everything, execution_options={"yield_per": _BATCH}) as result:
             yield from result.partitions()
         return
+    # an outer join: see _OWNERS
+    query = sa.select(*columns, members.c.group_seq).outerjoin(members, mine).where(of_contract)
     for part in _parts(wanted):
-        found = connection.execute(query.where(number.in_(part))).all()
+        result = connection.execute(query.where(number.in_(part)))
+        found = [face for face in result if face.group_seq is not None]
         if found:
             yield found
 

@@ -13,6 +13,7 @@ from mien.service.api import (
     liveness,
     persons,
     photos,
+    pictures,
     status,
 )
 
@@ -28,6 +29,7 @@ def routers() -> list[APIRouter]:
         groups.router,
         persons.router,
         faces.router,
+        pictures.router,
         curation.router,
         jobs.router,
         status.router,
