@@ -46,7 +46,14 @@ class Look:
         return {"result": result, **versions}
 
 
-def look(asked: CompreCall, data: bytes, given: LookOptions, *, embed: bool = True) -> Look:
+def look(
+    asked: CompreCall,
+    data: bytes,
+    given: LookOptions,
+    *,
+    embed: bool = True,
+    engine: Engine | None = None,
+) -> Look:
     """Find the faces of a photo and describe them.
 
     Args:
@@ -54,13 +61,14 @@ def look(asked: CompreCall, data: bytes, given: LookOptions, *, embed: bool = Tr
         data: the photo.
         given: options of the request.
         embed: embeddings are needed, whether the answer shows them or not.
+        engine: whose recognition model makes them; None: the service's.
 
     Raises:
         NoFaceFound: there is none.
         AttributeNotAllowed: age or gender, which the application may not have.
         ImageError, ModelError: as the engine.
     """
-    engine, plugins = asked.call.engine, given.plugins
+    engine, plugins = engine or asked.call.engine, given.plugins
     _permit(asked, plugins)
     times: Json = {}
     photo = engine.photo(data)

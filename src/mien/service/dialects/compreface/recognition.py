@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mien.engine import Engine
+from mien.engine.serving import with_group
 from mien.errors import InvalidArgument, NotFound
-from mien.gallery import StoredFace
+from mien.gallery import Group, Hit, StoredFace
 from mien.service.dialects.compreface.failures import Failure, refused
 from mien.service.dialects.compreface.looking import look
 from mien.service.dialects.compreface.requests import COLLECTION, CompreCall, LookOptions
@@ -28,6 +32,7 @@ __all__ = [
 
 Json = dict[str, Any]
 
+_SAME = 0.5  # for the audit log alone: the caller decides
 _RERANKED = 20
 _AT_ONCE = 500
 MAX_EMBEDDINGS = 1000
@@ -38,13 +43,17 @@ async def recognize(asked: CompreCall) -> Json:
     given = asked.options(LookOptions)
 
     def work(form: PhotoForm) -> Json:
-        seen = look(asked, form.one("file"), given)
-        return seen.answer(
-            [
-                {**result, "subjects": _subjects(asked, seen.embeddings.take([i]), given)}
-                for i, result in enumerate(seen.results)
-            ]
-        )
+        def recognised(engine: Engine, group: Group | None) -> Json:
+            seen = look(asked, form.one("file"), given, engine=engine)
+            subjects = _subjects(asked, engine, group, seen.embeddings, given)
+            return seen.answer(
+                [
+                    {**result, "subjects": of_face}
+                    for result, of_face in zip(seen.results, subjects, strict=True)
+                ]
+            )
+
+        return _in_collection(asked, recognised)
 
     return await asked.with_photos(work)
 
@@ -54,15 +63,20 @@ async def verify_face(asked: CompreCall) -> Json:
     given = asked.options(LookOptions)
 
     def work(form: PhotoForm) -> Json:
-        stored = _template(asked, asked.face(asked.path["image_id"]))
-        seen = look(asked, form.one("file"), given)
-        alike = likeness(asked.call.engine, stored, seen.embeddings)
-        return seen.answer(
-            [
-                {**result, "similarity": round(float(score), 5)}
-                for result, score in zip(seen.results, alike, strict=True)
-            ]
-        )
+        face = asked.face(asked.path["image_id"])
+
+        def compared(engine: Engine, group: Group | None) -> Json:
+            seen = look(asked, form.one("file"), given, engine=engine)
+            alike = likeness(engine, _template(asked, group, face), seen.embeddings)
+            _note_verification(asked, face, alike)
+            return seen.answer(
+                [
+                    {**result, "similarity": round(float(score), 5)}
+                    for result, score in zip(seen.results, alike, strict=True)
+                ]
+            )
+
+        return _in_collection(asked, compared)
 
     return await asked.with_photos(work)
 
@@ -101,16 +115,17 @@ async def recognise_embeddings(asked: CompreCall) -> Json:
     given = asked.options(LookOptions)
 
     def work(body: Json) -> Json:
-        probes = _embeddings(asked, body.get("embeddings"))
-        return {
-            "result": [
-                {
-                    "embedding": _numbers(probes, i),
-                    "similarities": _subjects(asked, probes.take([i]), given),
-                }
-                for i in range(len(probes))
-            ]
-        }
+        def recognised(engine: Engine, group: Group | None) -> Json:
+            probes = _embeddings(engine, body.get("embeddings"))
+            subjects = _subjects(asked, engine, group, probes, given)
+            return {
+                "result": [
+                    {"embedding": _numbers(probes, i), "similarities": of_one}
+                    for i, of_one in enumerate(subjects)
+                ]
+            }
+
+        return _in_collection(asked, recognised)
 
     return await asked.with_numbers(work)
 
@@ -119,8 +134,15 @@ async def verify_embeddings(asked: CompreCall) -> Json:
     """How like a stored face each embedding is."""
 
     def work(body: Json) -> Json:
-        stored = _template(asked, asked.face(asked.path["image_id"]))
-        return _compared(asked, stored, _embeddings(asked, body.get("embeddings")))
+        face = asked.face(asked.path["image_id"])
+
+        def compared(engine: Engine, group: Group | None) -> Json:
+            probes = _embeddings(engine, body.get("embeddings"))
+            stored = _template(asked, group, face)
+            _note_verification(asked, face, likeness(engine, stored, probes))
+            return _compared(engine, stored, probes)
+
+        return _in_collection(asked, compared)
 
     return await asked.with_numbers(work)
 
@@ -129,15 +151,24 @@ async def compare_embeddings(asked: CompreCall) -> Json:
     """How like one embedding others are."""
 
     def work(body: Json) -> Json:
-        source = body.get("source")
-        one = _embeddings(asked, [source])
-        return _compared(asked, one, _embeddings(asked, body.get("targets")))
+        engine = asked.call.engine
+        one = _embeddings(engine, [body.get("source")])
+        return _compared(engine, one, _embeddings(engine, body.get("targets")))
 
     return await asked.with_numbers(work)
 
 
-def _compared(asked: CompreCall, one: Embeddings, others: Embeddings) -> Json:
-    alike = likeness(asked.call.engine, one, others)
+def _in_collection(asked: CompreCall, work: Callable[[Engine, Group | None], Json]) -> Json:
+    """``work`` with the collection and the model that it is pinned to, if anything was added."""
+    try:
+        asked.gallery.group(COLLECTION)
+    except NotFound:
+        return work(asked.call.engine, None)
+    return with_group(asked.call.engine, asked.gallery, COLLECTION, work)
+
+
+def _compared(engine: Engine, one: Embeddings, others: Embeddings) -> Json:
+    alike = likeness(engine, one, others)
     order = np.argsort(-alike, kind="stable").tolist()
     return {
         "result": [
@@ -147,36 +178,56 @@ def _compared(asked: CompreCall, one: Embeddings, others: Embeddings) -> Json:
     }
 
 
-def _subjects(asked: CompreCall, probe: Embeddings, given: LookOptions) -> list[Json]:
-    """The subjects that a face is most like, best first, each by the best of the faces."""
-    engine, gallery = asked.call.engine, asked.gallery
-    contract, near = engine.embedder.contract, given.prediction_count + _RERANKED
-    try:
-        (hits,) = gallery.search(COLLECTION, probe.vector, k=near, contract=contract)
-    except NotFound:  # nothing has ever been added
-        return []
-    names = {hit.person_id: hit.person for hit in hits}
-    scored: list[tuple[float, str]] = []
-    for start in range(0, len(hits), _AT_ONCE):
-        some = [hit.person_id for hit in hits[start : start + _AT_ONCE]]
-        for person_id, (_, templates) in gallery.faces_of(COLLECTION, some).items():
-            best = float(likeness(engine, probe, templates).max())
-            scored.append((best, names[person_id]))
-    ranked = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[: given.prediction_count]
-    return [{"subject": name, "similarity": round(score, 5)} for score, name in ranked]
+def _subjects(
+    asked: CompreCall,
+    engine: Engine,
+    group: Group | None,
+    probes: Embeddings,
+    given: LookOptions,
+) -> list[list[Json]]:
+    """For each face the subjects that it is most like, best first, by the best of their faces."""
+    if group is None:
+        return [[] for _ in range(len(probes))]
+    gallery, near = asked.gallery, given.prediction_count + _RERANKED
+    found = gallery.search(COLLECTION, probes.vector, k=near, contract=group.contract)
+    ranked: list[list[tuple[float, Hit]]] = []
+    for place, hits in enumerate(found):
+        by_id = {hit.person_id: hit for hit in hits}
+        scored: list[tuple[float, Hit]] = []
+        for start in range(0, len(hits), _AT_ONCE):
+            some = [hit.person_id for hit in hits[start : start + _AT_ONCE]]
+            known = gallery.faces_of(COLLECTION, some, contract=group.contract)
+            for person_id, (_, templates) in known.items():
+                best = float(likeness(engine, probes.take([place]), templates).max())
+                scored.append((best, by_id[person_id]))
+        scored.sort(key=lambda pair: (-pair[0], pair[1].person))
+        ranked.append(scored[: given.prediction_count])
+    if asked.call.settings.audit_searches == "on":
+        persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
+        gallery.privacy.record_identification(COLLECTION, persons, liveness=asked.liveness.policy)
+    return [
+        [{"subject": hit.person, "similarity": round(score, 5)} for score, hit in of_face]
+        for of_face in ranked
+    ]
 
 
-def _template(asked: CompreCall, face: StoredFace) -> Embeddings:
-    own = asked.gallery.faces_of(COLLECTION, [face.person_id]).get(face.person_id)
+def _template(asked: CompreCall, group: Group | None, face: StoredFace) -> Embeddings:
+    contract = None if group is None else group.contract
+    found = asked.gallery.faces_of(COLLECTION, [face.person_id], contract=contract)
+    own = found.get(face.person_id)
     if own is None or face.id not in own[0]:
         raise refused(Failure.EMBEDDING_NOT_FOUND, "There is no such image.")
-    asked.gallery.check_contract(
-        asked.gallery.group(COLLECTION), asked.call.engine.embedder.contract
-    )
     return own[1].take([own[0].index(face.id)])
 
 
-def _embeddings(asked: CompreCall, given: object) -> Embeddings:
+def _note_verification(asked: CompreCall, face: StoredFace, alike: NDArray[np.float64]) -> None:
+    """Write into the audit log that somebody was compared with a face, where that is on."""
+    if asked.call.settings.audit_searches == "on":
+        match = bool(alike.max() >= _SAME)
+        asked.gallery.privacy.record_verification(COLLECTION, face.person_id, match=match)
+
+
+def _embeddings(engine: Engine, given: object) -> Embeddings:
     """Embeddings that a client sends, made to unit length; nothing is known of their quality.
 
     Raises:
@@ -185,7 +236,7 @@ def _embeddings(asked: CompreCall, given: object) -> Embeddings:
     """
     if not isinstance(given, list) or not 0 < len(given) <= MAX_EMBEDDINGS:
         raise refused(Failure.EMBEDDING_COUNT, f"Send 1 to {MAX_EMBEDDINGS} embeddings.")
-    dim = asked.call.engine.embedder.contract.dim
+    dim = engine.embedder.contract.dim
     wrong = InvalidArgument(f"An embedding is a list of {dim} finite numbers, not all of them 0.")
     try:
         vector = np.array(given, np.float64)

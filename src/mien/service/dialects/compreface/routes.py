@@ -183,6 +183,8 @@ def _endpoint(operation: Operation) -> Endpoint:
         call = await caller(request, operation.scope)
         path = {name: str(value) for name, value in request.path_params.items()}
         answer = await operation.run(CompreCall(call, path))
+        if isinstance(answer, Response):
+            return answer
         return Answer(answer, status_code=operation.status)
 
     return endpoint

@@ -6,6 +6,8 @@ import math
 import uuid
 from typing import Any
 
+from starlette.responses import Response
+
 from mien.engine import EnrolmentPhoto
 from mien.errors import AlreadyExists, NoFaceFound, NotFound, SeveralFaces
 from mien.gallery import Person, StoredFace
@@ -198,18 +200,26 @@ async def delete_listed(asked: CompreCall) -> list[Json]:
     return await asked.with_ids(work)
 
 
-async def image(asked: CompreCall) -> Json:
-    """The photo that a face came from. None is kept."""
+async def image(asked: CompreCall) -> Response:
+    """The image that is kept with a face, where the collection's setting ``images`` keeps any."""
 
-    def work() -> Json:
-        asked.face(asked.path["image_id"])
-        raise refused(Failure.IMAGE_NOT_FOUND, "No image of that face is kept.")
+    def work() -> Response:
+        face = asked.face(asked.path["image_id"])
+        try:
+            kept = asked.gallery.image(COLLECTION, face.id)
+        except NotFound:
+            raise refused(Failure.IMAGE_NOT_FOUND, "No image of that face is kept.") from None
+        headers = {"Cache-Control": "private, no-store"}
+        return Response(kept.data, media_type=kept.media_type, headers=headers)
 
     return await asked.call.with_records(work)
 
 
 def _ensure_collection(asked: CompreCall) -> None:
-    asked.gallery.ensure_group(COLLECTION, contract=asked.call.engine.embedder.contract)
+    try:
+        asked.gallery.group(COLLECTION)  # which keeps the model that it is pinned to
+    except NotFound:
+        asked.gallery.ensure_group(COLLECTION, contract=asked.call.engine.embedder.contract)
 
 
 def _named(body: Json) -> str:

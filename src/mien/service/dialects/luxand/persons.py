@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from starlette.responses import Response
+
 from mien.errors import AlreadyExists, InvalidArgument, NotFound
 from mien.gallery import Person
 from mien.service.dialects.luxand.requests import LuxandCall
@@ -21,6 +23,7 @@ __all__ = [
     "delete",
     "delete_all",
     "delete_collection",
+    "face_image",
     "listing",
     "remove_from_collection",
     "show",
@@ -65,9 +68,9 @@ async def add_face(asked: LuxandCall) -> Json:
             raise InvalidArgument("Send one photo in the field 'photo'.")
         face_ids = _enroll(asked, person, photos)
         (told,) = asked.roster.described([person])
-        faces = [{"uuid": str(uuid.UUID(hex=one))} for one in face_ids]
+        faces = asked.roster.face_dicts(face_ids)
         number = {"id": told["id"]} if "id" in told else {}
-        return SUCCESS | number | {"uuid": faces[0]["uuid"], "faces": faces}
+        return SUCCESS | number | faces[0] | {"faces": faces}
 
     return await asked.with_form(work)
 
@@ -127,6 +130,20 @@ async def delete(asked: LuxandCall) -> Json:
 async def delete_all(asked: LuxandCall) -> Json:
     """Delete all persons."""
     return SUCCESS | {"deleted": await asked.call.with_records(asked.roster.delete_all)}
+
+
+async def face_image(asked: LuxandCall) -> Response:
+    """The image that is kept with a face, where the setting ``images`` of the group keeps any."""
+
+    def work() -> Response:
+        try:
+            kept = asked.gallery.image(EVERYBODY, uuid.UUID(asked.path["face"]).hex)
+        except (NotFound, ValueError):
+            raise NotFound("No image of that face is kept.") from None
+        headers = {"Cache-Control": "private, no-store"}
+        return Response(kept.data, media_type=kept.media_type, headers=headers)
+
+    return await asked.call.with_records(work)
 
 
 async def collections(asked: LuxandCall) -> list[Json]:

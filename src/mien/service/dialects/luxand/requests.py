@@ -17,10 +17,11 @@ from mien.service.dialects.luxand.roster import Roster
 from mien.service.dialects.photo_forms import PhotoForm, parse
 from mien.service.dialects.uploads import with_upload
 
-__all__ = ["PHOTO_FIELDS", "LuxandCall", "caller"]
+__all__ = ["PHOTO_FIELDS", "PREFIX", "LuxandCall", "caller"]
 
 T = TypeVar("T")
 
+PREFIX = "/luxand"
 PHOTO_FIELDS = ("photo", "photos", "face1", "face2")
 
 
@@ -46,7 +47,8 @@ class LuxandCall:
     @property
     def roster(self) -> Roster:
         """The application's persons and collections."""
-        return Roster(self.gallery, self.call.engine.embedder.contract)
+        address = str(self.call.request.base_url).rstrip("/") + PREFIX
+        return Roster(self.gallery, self.call.engine.embedder.contract, address)
 
     @property
     def liveness(self) -> LivenessCheck:

@@ -55,18 +55,23 @@ class Roster:
     Args:
         gallery: the application's view.
         contract: of the embeddings, for groups that are made.
+        address: of the dialect, for URLs.
     """
 
-    def __init__(self, gallery: Gallery, contract: EmbeddingContract) -> None:
+    def __init__(self, gallery: Gallery, contract: EmbeddingContract, address: str) -> None:
         self.gallery = gallery
         self._contract = contract
+        self._address = address
 
     # ------------------------------------------------------------------ persons
 
     def add(self, name: str) -> Person:
         """A new person; the name may be taken."""
         name = _checked(name)
-        self.gallery.ensure_group(EVERYBODY, contract=self._contract)
+        try:
+            self.gallery.group(EVERYBODY)  # which keeps the model that it is pinned to
+        except NotFound:
+            self.gallery.ensure_group(EVERYBODY, contract=self._contract)
         for attempt in range(_TRIES):
             number = secrets.randbelow(2**31 - 1) + 1
             unique = name if attempt == 0 else f"{name[:200]} {secrets.token_hex(4)}"
@@ -126,11 +131,21 @@ class Roster:
                 **({} if (number := _number(person)) is None else {"id": number}),
                 "uuid": str(uuid.UUID(hex=person.id)),
                 "name": name_of(person),
-                "faces": [face_dict(face) for face in self._faces(person)],
+                "faces": self.face_dicts([face.id for face in self._faces(person)]),
                 "collections": inside.get(person.id, []),
             }
             for person in persons
         ]
+
+    def face_dicts(self, face_ids: Sequence[str]) -> list[Json]:
+        """Stored faces; a ``url`` where an image is kept with one."""
+        pictured = self.gallery.with_image(EVERYBODY, face_ids) if face_ids else set()
+        told: list[Json] = []
+        for face_id in face_ids:
+            face = str(uuid.UUID(hex=face_id))
+            url = {"url": f"{self._address}/face/{face}/image"} if face_id in pictured else {}
+            told.append({"uuid": face, **url})
+        return told
 
     # ------------------------------------------------------------------ collections
 
@@ -173,7 +188,11 @@ class Roster:
         """A new collection."""
         name = _checked(name)
         group = f"{_COLLECTION}{uuid.uuid4().hex}"
-        self.gallery.create_group(group, contract=self._contract, user_data=_named(name))
+        try:  # faces are shared between groups of one model
+            contract = self.gallery.group(EVERYBODY).contract
+        except NotFound:
+            contract = self._contract
+        self.gallery.create_group(group, contract=contract, user_data=_named(name))
         return Collection(group, name)
 
     def attach(self, collection: Collection, person: Person) -> None:
@@ -229,11 +248,6 @@ class Roster:
 def name_of(person: Person) -> str:
     """The name that the person was given."""
     return _name(person.user_data) or person.name
-
-
-def face_dict(face: StoredFace) -> Json:
-    """A stored face. It has a ``url`` only where an image of it is kept."""
-    return {"uuid": str(uuid.UUID(hex=face.id))}
 
 
 def _number(person: Person) -> int | None:

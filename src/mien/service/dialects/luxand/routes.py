@@ -15,12 +15,10 @@ from mien.errors import MienError
 from mien.gallery import Scope
 from mien.service.dialects.endpoints import Endpoint, guarded
 from mien.service.dialects.luxand import persons, photos
-from mien.service.dialects.luxand.requests import PHOTO_FIELDS, LuxandCall, caller
+from mien.service.dialects.luxand.requests import PHOTO_FIELDS, PREFIX, LuxandCall, caller
 from mien.service.errors import RETRY_AFTER_S, Answer, status_of
 
 __all__ = ["OPERATIONS", "PREFIX", "Operation", "router"]
-
-PREFIX = "/luxand"
 
 DESCRIPTION = """
 Luxand.cloud's API as Mien answers it. `token` is an API key of an application. Photo fields hold a
@@ -81,6 +79,7 @@ OPERATIONS = (
         _persons("POST", _PERSON),
         ("photos", "photo", "store"),
     ),
+    Operation("face-image", _READ, persons.face_image, (("GET", "/face/{face}/image"),)),
     Operation("delete-person", _WRITE, persons.delete, _persons("DELETE", _PERSON)),
     Operation("list-collections", _READ, persons.collections, _collections("GET")),
     Operation(
@@ -175,7 +174,8 @@ def _endpoint(operation: Operation, path: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         call = await caller(request, operation.scope)
         given = {name: str(value) for name, value in request.path_params.items()}
-        return Answer(await operation.run(LuxandCall(call, given, version)))
+        answer = await operation.run(LuxandCall(call, given, version))
+        return answer if isinstance(answer, Response) else Answer(answer)
 
     return endpoint
 
@@ -195,7 +195,7 @@ _FAILURE: dict[str, Any] = {
 def _described(operation: Operation, path: str) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT}
-        for name in ("person", "collection")
+        for name in ("person", "collection", "face")
         if f"{{{name}}}" in path
     ]
     parameters.append({"name": "token", "in": "header", "required": True, "schema": _TEXT})

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from mien.engine import Engine
+from mien.engine.keeping import images_for
 from mien.engine.lookalikes import lookalike
+from mien.engine.serving import with_group
 from mien.errors import LimitExceeded, NotFound
 from mien.gallery import Group, StoredFace
 from mien.service.dialects.nhn import stored
@@ -61,8 +65,14 @@ async def register(asked: Question) -> Answered:
     def work(upload: NhnUpload) -> Answered:
         wanted = read(RegisterParameters, upload.given)
         group = group_of(asked.gallery, asked.group)
-        asked.gallery.check_contract(group, asked.call.engine.embedder.contract)
-        seen = look(asked.call, upload.images[0], wanted)
+        return with_group(
+            asked.call.engine, asked.gallery, group.name, partial(registered, upload, wanted)
+        )
+
+    def registered(
+        upload: NhnUpload, wanted: RegisterParameters, engine: Engine, group: Group
+    ) -> Answered:
+        seen = look(asked.call, upload.images[0], wanted, engine=engine)
         chosen, qualities = _admitted(asked, group, seen, wanted.limit)
         made = _add(asked, group, seen, chosen, qualities, wanted.externalImageId)
         if chosen and not made:
@@ -215,6 +225,8 @@ def _add(
         return []
     templates = seen.embeddings(chosen)
     facts = stored.facts_of(seen, stored.new_image_id())
+    policy, settings = group.settings.images, asked.call.settings
+    images = [images_for(seen.photo, seen.faces[i].box, policy, settings) for i in chosen]
     for count in range(len(chosen), 0, -1):
         try:
             return asked.gallery.add_faces(
@@ -227,6 +239,7 @@ def _add(
                 qualities=list(qualities[:count]),
                 external_image_id=label,
                 user_data=facts,
+                images=images[:count],
             )
         except LimitExceeded:
             continue

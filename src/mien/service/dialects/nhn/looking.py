@@ -69,7 +69,14 @@ class Look:
         return self.embeddings([0])
 
 
-def look(call: Call, data: bytes, asked: LookParameters, *, max_faces: int = MAX_FACES) -> Look:
+def look(
+    call: Call,
+    data: bytes,
+    asked: LookParameters,
+    *,
+    max_faces: int = MAX_FACES,
+    engine: Engine | None = None,
+) -> Look:
     """Find the faces of a photo and describe them.
 
     Args:
@@ -77,12 +84,13 @@ def look(call: Call, data: bytes, asked: LookParameters, *, max_faces: int = MAX
         data: the photo.
         asked: what is said of each face.
         max_faces: only the largest so many.
+        engine: whose recognition model makes the templates; None: the service's.
 
     Raises:
         Refused, ImageError: an image that breaks NHN's rules.
         ModelError: a model cannot be had or run.
     """
-    engine, settings = call.engine, call.settings
+    engine, settings = engine or call.engine, call.settings
     photo = open_image(engine, data)
     found = engine.detect(photo, liveness="off")
     faces = _large_enough(found.faces, settings.nhn_min_face, max_faces)

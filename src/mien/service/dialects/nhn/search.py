@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.engine import Engine
+from mien.engine.serving import with_group
 from mien.gallery import Gallery, Group, StoredFace
 from mien.service.dialects.likeness import likeness
 from mien.service.dialects.nhn import stored
@@ -32,6 +33,7 @@ Json = dict[str, Any]
 
 COMPARED = (Part("sourceImage", "sourceImageFile"), Part("targetImage", "targetImageFile"))
 VERIFIED = (Part("compareImage", "imageFile"),)
+_SAME = 50.0  # for the audit log alone: the caller decides
 _RERANKED = 20
 _AT_ONCE = 500
 
@@ -43,8 +45,12 @@ async def by_face(asked: Question) -> Answered:
     def work() -> Json:
         group = group_of(asked.gallery, asked.group)
         face = stored.face_in(asked.gallery, group.name, asked.face)
-        probe = _template(asked.gallery, group, face)
-        return _matches(asked, group, probe, wanted, without=face.id)
+
+        def search(engine: Engine, group: Group) -> Json:
+            probe = _template(asked.gallery, group, face)
+            return _matches(asked, engine, group, probe, wanted, without=face.id)
+
+        return with_group(asked.call.engine, asked.gallery, group.name, search)
 
     return Answered(await asked.call.with_models(work))
 
@@ -56,10 +62,16 @@ async def by_image(asked: Question) -> Answered:
     def work(upload: NhnUpload) -> Json:
         wanted = in_query or read(SearchParameters, upload.given)
         group = group_of(asked.gallery, asked.group)
-        asked.gallery.check_contract(group, asked.call.engine.embedder.contract)
-        seen = look(asked.call, upload.images[0], read(LookParameters, upload.given), max_faces=1)
-        found = _matches(asked, group, seen.largest(), wanted)
-        return asked.with_version({**found, "sourceFace": seen.details[0]}, group.contract)
+        looking = read(LookParameters, upload.given)
+
+        def search(engine: Engine, group: Group) -> Json:
+            seen = look(asked.call, upload.images[0], looking, max_faces=1, engine=engine)
+            found = _matches(
+                asked, engine, group, seen.largest(), wanted, liveness=seen.check.policy
+            )
+            return asked.with_version({**found, "sourceFace": seen.details[0]}, group.contract)
+
+        return with_group(asked.call.engine, asked.gallery, group.name, search)
 
     return Answered(await asked.with_photos(work))
 
@@ -101,16 +113,23 @@ async def verify(asked: Question) -> Answered:
     def work(upload: NhnUpload) -> Json:
         wanted = read(LookParameters, upload.given)
         group = group_of(asked.gallery, asked.group)
-        asked.gallery.check_contract(group, asked.call.engine.embedder.contract)
         face = stored.face_in(asked.gallery, group.name, asked.face)
-        seen = look(asked.call, upload.images[0], wanted, max_faces=1)
-        own = _template(asked.gallery, group, face)
-        (alike,) = _likeness(asked.call.engine, seen.largest(), own)
-        return {
-            "similarity": float(alike),
-            "face": stored.answered(face, asked.scale),
-            "sourceFace": seen.details[0],
-        }
+
+        def compared(engine: Engine, group: Group) -> Json:
+            seen = look(asked.call, upload.images[0], wanted, max_faces=1, engine=engine)
+            own = _template(asked.gallery, group, face)
+            (alike,) = _likeness(engine, seen.largest(), own)
+            if asked.call.settings.audit_searches == "on":
+                asked.gallery.privacy.record_verification(
+                    group.name, face.person_id, match=bool(alike >= _SAME)
+                )
+            return {
+                "similarity": float(alike),
+                "face": stored.answered(face, asked.scale),
+                "sourceFace": seen.details[0],
+            }
+
+        return with_group(asked.call.engine, asked.gallery, group.name, compared)
 
     return Answered(await asked.with_photos(work, parts=VERIFIED))
 
@@ -121,20 +140,23 @@ def _search_model(asked: Question) -> type[SearchParameters] | type[SearchParame
 
 def _matches(
     asked: Question,
+    engine: Engine,
     group: Group,
     probe: Embeddings,
     wanted: SearchParameters | SearchParametersV1,
     *,
     without: str | None = None,
+    liveness: str = "off",
 ) -> Json:
     """Registered faces from the threshold on, the most similar first."""
-    engine, gallery = asked.call.engine, asked.gallery
+    gallery = asked.gallery
     near = wanted.limit + _RERANKED
     (hits,) = gallery.search(group.name, probe.vector, k=near, contract=group.contract)
     scored: list[tuple[float, str]] = []
     for start in range(0, len(hits), _AT_ONCE):
         some = [hit.person_id for hit in hits[start : start + _AT_ONCE]]
-        for ids, templates in gallery.faces_of(group.name, some).values():
+        known_faces = gallery.faces_of(group.name, some, contract=group.contract)
+        for ids, templates in known_faces.values():
             scored += zip(_likeness(engine, probe, templates).tolist(), ids, strict=True)
     passed = [pair for pair in scored if pair[0] >= wanted.threshold and pair[1] != without]
     best = sorted(passed, key=lambda pair: (-pair[0], pair[1]))[: wanted.limit]
@@ -144,6 +166,9 @@ def _matches(
         for alike, face_id in best
         if face_id in known
     ]
+    if asked.call.settings.audit_searches == "on":
+        persons = [known[face_id].person_id for _, face_id in best if face_id in known]
+        gallery.privacy.record_identification(group.name, [persons], liveness=liveness)
     return {"matchFaceCount": len(matches), "matchFaces": matches}
 
 
@@ -156,7 +181,8 @@ def _by_id(gallery: Gallery, group: Group, ids: Sequence[str]) -> dict[str, Stor
 
 def _template(gallery: Gallery, group: Group, face: StoredFace) -> Embeddings:
     """The template of one registered face."""
-    own = gallery.faces_of(group.name, [face.person_id]).get(face.person_id)
+    found = gallery.faces_of(group.name, [face.person_id], contract=group.contract)
+    own = found.get(face.person_id)
     if own is None or face.id not in own[0]:
         raise Refused(Result.NOT_FOUND_FACE, "not_found")
     return own[1].take([own[0].index(face.id)])
