@@ -240,6 +240,7 @@ def open_dialects(tmp_path_factory) -> Iterator[Callable[..., Spoken]]:
             calibration=mock_calibration(),
             attributes=FIXED,
             liveness=PassiveLiveness([net]),
+            embedders=[MockEmbedder(version=2)],
         )
         limits = GalleryLimits(groups_per_application=groups)
         gallery = Gallery.open(f"sqlite:///{folder / 'gallery.db'}", limits=limits)

@@ -14,6 +14,7 @@ import pytest
 
 from mien.service.dialects.compreface.failures import Failure
 from mien.service.dialects.compreface.routes import OPERATIONS
+from mien.testing import MockEmbedder
 
 ANN, BOB, EVE = 1, 2, 3
 SUBJECTS = "/recognition/subjects"
@@ -321,3 +322,34 @@ def test_the_description_is_its_own_and_complete(compreface):
     described = compreface.house.client.get("/compreface/api/v1/openapi.json").json()
     paths = {(method, path) for path, some in described["paths"].items() for method in some}
     assert paths == {(o.method.lower(), f"/compreface/api/v1{o.path}") for o in OPERATIONS}
+
+
+def test_images_that_the_collection_keeps(compreface):
+    compreface("POST", SUBJECTS, status=201, json={"subject": "Ann"})
+    compreface.house.gallery.set_group("compreface", settings={"images": "photos"})
+    image = compreface.raw("GET", f"{FACES}/{compreface.enrol('Ann', ANN)}/img")
+    assert image.status_code == 200
+    assert image.headers["content-type"].startswith("image/")
+    assert len(image.content) > 100
+
+
+def test_the_collection_is_served_by_its_own_model(compreface):
+    second = MockEmbedder(version=2).contract
+    compreface.house.gallery.create_group("compreface", contract=second)
+    ann = compreface.enrol("Ann", ANN)
+    found = compreface("POST", "/recognition/recognize", **compreface.photo(ANN))["result"]
+    assert found[0]["subjects"][0]["similarity"] > 0.5
+    alike = compreface("POST", f"{FACES}/{ann}/verify", **compreface.photo(ANN))["result"]
+    assert alike[0]["similarity"] > 0.5
+    assert compreface.house.gallery.group("compreface").contract == second
+
+
+def test_searches_are_in_the_audit_log_where_that_is_on(open_dialects):
+    compreface = Compreface(open_dialects(audit_searches="on"))
+    ann = compreface.enrol("Ann", ANN)
+    person = compreface.house.gallery.person("compreface", "Ann").id
+    compreface("POST", "/recognition/recognize", **compreface.photo(BOB))
+    compreface("POST", f"{FACES}/{ann}/verify", **compreface.photo(BOB))
+    log = compreface.house.gallery.privacy.audit(limit=1000)
+    searches = [(e.action, e.subject) for e in log if e.action.startswith("search.")]
+    assert searches[-2:] == [("search.identify", person), ("search.verify", person)]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mien.service.dialects.luxand.routes import OPERATIONS
+from mien.testing import MockEmbedder
 
 ANN, BOB, EVE = 1, 2, 3
 PERSONS = ["/v2/person", "/person", "/subject"]
@@ -241,7 +242,7 @@ def test_photos_as_base64_and_in_urlencoded_forms(luxand):
 
 @pytest.mark.parametrize(("name", "method", "path"), ROUTES)
 def test_tokens_open_what_they_may(luxand, name, method, path):
-    address = path.format(person=uuid.uuid4(), collection=uuid.uuid4())
+    address = path.format(person=uuid.uuid4(), collection=uuid.uuid4(), face=uuid.uuid4())
     for token in ("", "wrong"):
         answer = luxand.raw(method, address, headers={"token": token})
         assert answer.status_code == 401
@@ -298,3 +299,28 @@ def test_the_description_is_its_own_and_complete(luxand):
     described = luxand.house.client.get("/luxand/openapi.json").json()
     paths = {(method, path) for path, some in described["paths"].items() for method in some}
     assert paths == {(method.lower(), f"/luxand{path}") for _, method, path in ROUTES}
+
+
+def test_a_face_has_a_url_where_its_image_is_kept(luxand):
+    plain = luxand.enrol("Ann", ANN)
+    assert set(plain["faces"][0]) == {"uuid"}
+    luxand.house.gallery.set_group("luxand", settings={"images": "crops"})
+    kept = luxand("POST", f"/v2/person/{plain['uuid']}", **luxand.photo(ANN, side=80))
+    prefix = "http://mien.test/luxand"
+    assert kept["url"] == f"{prefix}/face/{kept['uuid']}/image"
+    listed = luxand("GET", "/v2/person")[0]["faces"]
+    assert [set(face) for face in listed] == [{"uuid"}, {"uuid", "url"}]
+    image = luxand.raw("GET", kept["url"].removeprefix(prefix))
+    assert image.headers["content-type"] == "image/jpeg"
+    assert image.content.startswith(b"\xff\xd8\xff")
+    assert image.headers["cache-control"] == "private, no-store"
+    none = luxand.failure("GET", f"/face/{plain['faces'][0]['uuid']}/image")
+    assert none == (404, "not_found")
+
+
+def test_everybody_is_served_by_the_model_that_the_group_is_pinned_to(luxand):
+    second = MockEmbedder(version=2).contract
+    luxand.house.gallery.create_group("luxand", contract=second)
+    ann = luxand.enrol("Ann", ANN, collections="Team")
+    assert luxand("GET", f"/v2/person/{ann['uuid']}")["collections"] == ann["collections"]
+    assert {one.contract for one in luxand.house.gallery.groups()} == {second}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+
+from mien.testing import MockEmbedder
 
 ANN, BOB = 1, 2
 LISTED = {"params": {"limit": 5}}
@@ -156,3 +160,48 @@ def test_group_policies_hold(nhn):
     nhn.gallery.set_group("friends", settings={"consent": "required"})
     refused = {"image": nhn.encoded(nhn.photo(4)), "limit": 1}
     assert nhn.code("register", json=refused)[0] == -40000
+
+
+def test_a_group_is_served_by_the_model_that_it_is_pinned_to(nhn):
+    second = MockEmbedder(version=2).contract
+    nhn.gallery.create_group("second", contract=second)
+    image = {"image": nhn.encoded(nhn.photo(ANN))}
+    wanted = image | {"limit": 1, "threshold": 50}
+    made = nhn.data("register", group="second", json=wanted)
+    face = made["addedFaces"][0]["faceId"]
+    assert nhn.gallery.face("second", face.replace("-", "")).contract == second
+    assert nhn.data("search-by-image", group="second", json=wanted)["matchFaceCount"] == 1
+    params = {"limit": 5, "threshold": 50}
+    assert nhn.data("search-by-face", group="second", face=face, params=params)
+    body = {"compareImage": image["image"]}
+    assert nhn.data("verify", group="second", face=face, json=body)["similarity"] > 99
+    listed = nhn.data("list-groups", "v1.0", params={"limit": 5})["groups"]
+    assert [one["modelVersion"] for one in listed] == ["mock.1", "mock.2"]
+    nhn.gallery.create_group("gone", contract=replace(second, model="gone"))
+    assert nhn.code("register", group="gone", json=wanted)[0] == -50000
+
+
+def test_a_group_keeps_the_images_that_it_is_set_to(nhn):
+    face = nhn.register(nhn.photo(ANN))["addedFaces"][0]["faceId"].replace("-", "")
+    assert nhn.gallery.with_image("friends", [face]) == set()
+    nhn.gallery.set_group("friends", settings={"images": "crops"})
+    made = nhn.register(nhn.photo(ANN, BOB))["addedFaces"]
+    faces = {one["faceId"].replace("-", "") for one in made}
+    assert nhn.gallery.with_image("friends", [*faces, face, "0" * 32]) == faces
+
+
+def test_searches_are_in_the_audit_log_where_that_is_on(make_nhn):
+    nhn = make_nhn(audit_searches="on")
+    face = nhn.register(nhn.photo(ANN))["addedFaces"][0]["faceId"]
+    person = nhn.gallery.face("friends", face.replace("-", "")).person_id
+    nhn.data("verify", face=face, json={"compareImage": nhn.encoded(nhn.photo(BOB))})
+    for one in (ANN, BOB):
+        body = {"image": nhn.encoded(nhn.photo(one)), "limit": 1, "threshold": 50}
+        nhn.data("search-by-image", json=body)
+    found = [(e.action, e.subject) for e in nhn.gallery.privacy.audit(limit=1000)]
+    searches = [one for one in found if one[0].startswith("search.")]
+    assert searches[-3:] == [
+        ("search.verify", person),
+        ("search.identify", person),
+        ("search.identify", "nobody"),
+    ]
