@@ -125,6 +125,25 @@ class Settings(BaseSettings):
         "service may ask for more, never for less.",
     )
 
+    # Liveness sessions
+    sessions_per_minute: int = Field(
+        default=60,
+        ge=1,
+        description="Liveness sessions that one application may begin in a minute.",
+    )
+    sessions_per_subject: int = Field(
+        default=5,
+        ge=1,
+        description="Liveness sessions that may be begun about one subject in ten minutes.",
+    )
+    session_keep_hours: float = Field(
+        default=24.0,
+        ge=0.1,
+        le=8760,
+        description="Hours that a liveness session's result, and the hashes of its frames, are "
+        "kept.",
+    )
+
     # Limits on one image, checked before it is decoded
     max_image_bytes: int = Field(default=20 * MEGABYTE, gt=0, description="Bytes of one image.")
     max_image_pixels: int = Field(

@@ -31,9 +31,11 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
+    │   │   └── RateLimited          rate_limited            too many sessions in too short a time
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
     │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
+    │   ├── SessionOver              session_over            a liveness session that has ended
     │   ├── KeyMissing               key_missing             the master key is not at hand
     │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
     └── ServiceError                 service
@@ -86,9 +88,11 @@ __all__ = [
     "NoFaceFound",
     "NotFound",
     "Overloaded",
+    "RateLimited",
     "RequestTooLarge",
     "RuntimeUnavailable",
     "ServiceError",
+    "SessionOver",
     "SeveralFaces",
     "SpoofSuspected",
     "Unauthorized",
@@ -283,6 +287,18 @@ class LimitExceeded(GalleryError):
     """A quota of the gallery is used up."""
 
     code = "limit_exceeded"
+
+
+class RateLimited(LimitExceeded):
+    """Too many liveness sessions in too short a time: wait, then try again."""
+
+    code = "rate_limited"
+
+
+class SessionOver(GalleryError):
+    """A liveness session that has its result or has expired: it takes no more frames."""
+
+    code = "session_over"
 
 
 class GalleryUnavailable(GalleryError):

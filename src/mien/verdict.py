@@ -28,7 +28,7 @@ class LivenessVerdict(Result):
         verdict: ``undetermined`` is a non-response: the photo does not allow to say, and it is
             never taken for live.
         score: how alive the face looks, 0..1: the nets' mean, lowered by the evidence; ``live``
-            needs at least ``threshold``. It is not calibrated: docs/liveness.md has error rates.
+            needs at least ``threshold``.
         threshold: of ``condition``.
         condition: ``weak``, ``balanced`` or ``strict``.
         context: how many times its own size the face's surroundings are that the nets could see,
@@ -36,6 +36,9 @@ class LivenessVerdict(Result):
         nets: what each net says by itself, 0..1; only those that spoke.
         evidence: measures beside the nets, 0..1, higher is more like an attack.
         reasons: why it is not live; empty for a live face.
+        probability: that the face is live, 0..1, calibrated where every second face is an
+            attack like those that were simulated (docs/liveness.md); None: the nets that spoke
+            were not calibrated, or there are not enough surroundings.
     """
 
     verdict: Verdict
@@ -46,6 +49,7 @@ class LivenessVerdict(Result):
     nets: Mapping[str, float]
     evidence: Mapping[str, float]
     reasons: tuple[LivenessReason, ...] = ()
+    probability: float | None = None
 
     @property
     def live(self) -> bool:
@@ -61,6 +65,7 @@ class LivenessVerdict(Result):
             "live": self.live,
             "verdict": self.verdict,
             "score": round(self.score, 4),
+            "probability": None if self.probability is None else round(self.probability, 4),
             "threshold": self.threshold,
             "condition": self.condition,
             "context": round(self.context, 2),

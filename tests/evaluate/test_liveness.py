@@ -134,8 +134,10 @@ def test_the_protocol(engine, listed):
     assert told["acer"] == pytest.approx(2 / 3, abs=1e-6)
     assert told["bpnrr"] == 0.25
     assert told["apnrr"] == 0.2
-    assert told["by_clip"] == {"n": 6, "no_response": pytest.approx(2 / 6, abs=1e-6)}
-    assert told["by_subject"] == {"n": 3, "no_response": pytest.approx(1 / 3, abs=1e-6)}
+    unanswered = pytest.approx(2 / 7, abs=1e-6)  # c4 holds attacks of two species
+    assert told["by_clip"] == {"n": 7, "no_response": unanswered, "apcer": 1.0, "bpcer": 0.0}
+    assert told["by_subject"] == {"n": 7, "no_response": unanswered, "apcer": 1.0, "bpcer": 0.0}
+    assert told["whole_system"] is None
     assert told["by_condition"]["strict"]["bpcer"] == pytest.approx(1 / 3, abs=1e-6)
     assert told["by_condition"]["weak"] == {"apcer": 1.0, "bpcer": 0.0}
     page = liveness_html(report)
@@ -164,3 +166,69 @@ def test_photos_that_are_missing(engine, tmp_path):
     (tmp_path / "list.csv").write_text("path,live\nnot-there.png,1\n")
     with pytest.raises(ImageNotFound):
         liveness(engine, tmp_path / "list.csv", tmp_path)
+
+
+# ------------------------------------------------------------------ clips, subjects, who gets in
+
+
+def test_clips_are_judged_once(engine, listed):
+    told = liveness(engine, listed, listed.parent).groups
+    # c1: .6, c2: .8 live; c3: .4 print; c4: a phone .2 and an unnamed attack .6; c5, c6: no answer
+    assert told["clip"]["n"] == 7
+    assert told["clip"]["no_response"] == pytest.approx(2 / 7)
+    assert told["clip"]["bpcer"] == 0
+    assert told["clip"]["apcer"] == 1  # of the unnamed one; the print's mean is at the threshold
+
+
+@pytest.fixture
+def doorstep(tmp_path):
+    """Person 1 is enrolled; live photos, good prints, and a print of somebody else."""
+    rows = [
+        # path, live, attack, subject, enrolled, identity, score
+        ("door.png", 1, "", "s1", 1, 1, 0.9),
+        ("in.png", 1, "", "s1", 0, 1, 0.9),
+        ("dim.png", 1, "", "s1", 0, 1, 0.1),
+        ("other.png", 1, "", "s1", 0, 2, 0.9),
+        ("print1.png", 0, "print", "s1", 0, 1, 0.9),
+        ("print2.png", 0, "print", "s1", 0, 1, 0.1),
+        ("phone.png", 0, "phone", "s1", 0, 2, 0.9),
+        ("unknown.png", 0, "phone", "s9", 0, 1, 0.9),
+    ]
+    for name, *_, identity, score in rows:
+        photo = drawn_photo([(identity, 200, 120, 80)], (360, 480))
+        photo[:8, :8] = round(score * 255)
+        cv2.imwrite(str(tmp_path / name), photo[..., ::-1])
+    with (tmp_path / "list.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "live", "attack", "subject", "enrolled"])
+        writer.writerows(row[:-2] for row in rows)
+    return tmp_path / "list.csv"
+
+
+def test_who_gets_in(engine, doorstep):
+    report = liveness(engine, doorstep, doorstep.parent)
+    assert report.n == 7  # the enrolled photo is no presentation
+    told = report.whole
+    assert told.bona_fide == 3
+    assert told.frr == pytest.approx(2 / 3)  # one is not taken for live, one is somebody else
+    assert told.by_attack["print"] == {"n": 2, "iapmr": 1.0, "iapar": 0.5}
+    assert told.by_attack["phone"] == {"n": 1, "iapmr": 0.0, "iapar": 0.0}  # s9 is not enrolled
+    assert list(told.by_attack) == ["print", "phone"]
+    assert told.riapar == pytest.approx(2 / 3 + 0.5)
+    assert report.to_dict()["whole_system"]["by_attack"]["print"]["iapar"] == 0.5
+    assert "Who would get in" in liveness_html(report)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("a.png,1,,s1,2", "enrolled must be 0 or 1"),
+        ("a.png,0,print,s1,1", "is live and has a subject"),
+        ("a.png,1,,,1", "is live and has a subject"),
+        ("a.png,1,,s1,1", "none is judged"),
+    ],
+)
+def test_lists_with_enrolled_photos_that_cannot_be(tmp_path, row, says):
+    (tmp_path / "list.csv").write_text(f"path,live,attack,subject,enrolled\n{row}\n")
+    with pytest.raises(InvalidArgument, match=says):
+        read_liveness(tmp_path / "list.csv")

@@ -71,7 +71,7 @@ def test_photo_routes_document_their_forms(schema):
         "application/json",
         "application/zip",
     }
-    assert len(forms) == 7
+    assert len(forms) == 9
     assert all(form == three for form in forms.values())
 
 

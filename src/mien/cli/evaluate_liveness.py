@@ -18,7 +18,7 @@ __all__ = ["liveness"]
     "--list",
     "list_csv",
     metavar="CSV",
-    says="Columns path,live (0 or 1) and optionally attack, clip and subject.",
+    says="Columns path,live (0 or 1) and optionally attack, clip, subject and enrolled.",
 )
 @click.option(
     "--report",
@@ -45,6 +45,17 @@ def liveness(run: Run, list_csv: Path, root: Path, report_file: Path | None) -> 
     for one in report.by_attack:
         apcer = "-" if one.apcer is None else f"{one.apcer:.4f}"
         lines.append(f"  {one.name}: APCER {apcer} of {one.n}, {one.no_response} without an answer")
+    for name, facts in report.groups.items():
+        told = [f"{k} {'-' if v is None else f'{v:.4f}'}" for k, v in facts.items() if k != "n"]
+        lines.append(f"  by {name} ({facts['n']}): {', '.join(told)}")
+    if report.whole is not None:
+        lines.append(f"  who would get in, at FMR {report.whole.fmr:g}:")
+        for name, rates in report.whole.by_attack.items():
+            lines.append(f"    {name}: IAPAR {rates['iapar']:.4f}, IAPMR {rates['iapmr']:.4f}")
+        frr, riapar = (
+            "-" if v is None else f"{v:.4f}" for v in (report.whole.frr, report.whole.riapar)
+        )
+        lines.append(f"    FRR {frr} of {report.whole.bona_fide}, RIAPAR {riapar}")
     lines.append(f"  {report.no_face} without a face, {report.undetermined} undetermined")
     lines.append(f"  {report.ms_per_image_cpu:.1f} ms of CPU per image")
     run.answer(report.to_dict(), "\n".join(lines))

@@ -8,6 +8,7 @@ import mien
 from mien.cli import (
     access,
     albums,
+    challenge,
     compare,
     curation,
     doctor,
@@ -47,6 +48,7 @@ for command in (
     photos.represent,
     photos.analyze,
     liveness.liveness,
+    challenge.challenge,
     compare.compare,
     enroll.enroll,
     identify.identify,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mien.attributes import Attribute
 from mien.attributes import create as create_attribute
+from mien.attributes.face_mesh import MeshReader
 from mien.detect import Detector
 from mien.detect.registry import create as create_detector
 from mien.embed import Embedder
@@ -31,6 +32,7 @@ class Loaded:
         calibration: None: the embedder card's own.
         attributes: used instead of those registered under their names.
         liveness: used instead of the registered nets.
+        mesh: used instead of MediaPipe's nets where a sequence of frames is watched.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class Loaded:
         calibration: Calibration | None = None,
         attributes: Sequence[Attribute] = (),
         liveness: PassiveLiveness | None = None,
+        mesh: MeshReader | None = None,
     ) -> None:
         self._models = models
+        self._given_mesh = self._mesh = mesh
         self._given_liveness = self._liveness = liveness
         self._given = (detector, embedder, tuple(attributes))
         self._detector = detector
@@ -112,6 +116,14 @@ class Loaded:
                 self._liveness = PassiveLiveness.load(self._models)
             return self._liveness
 
+    @property
+    def mesh_reader(self) -> MeshReader:
+        """The mesh and the movements of faces; raises what :meth:`mien.Engine.landmarks` does."""
+        with self._lock:
+            if self._mesh is None:
+                self._mesh = MeshReader.load(self._models)
+            return self._mesh
+
     def landmark_model(self, name: str) -> LandmarkModel:
         """A landmark model; raises what :meth:`mien.Engine.landmarks` does."""
         with self._lock:
@@ -126,3 +138,4 @@ class Loaded:
             self._attributes = {one.name: one for one in attributes}
             self._landmarks = {}
             self._liveness = self._given_liveness
+            self._mesh = self._given_mesh

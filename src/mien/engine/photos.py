@@ -13,15 +13,17 @@ from mien.align import Preprocessing
 from mien.analysis import Analysis, FaceAnalysis
 from mien.attributes import DEFAULT, Attribute
 from mien.attributes import check as check_actions
+from mien.attributes.face_mesh import MeshReader
 from mien.detect import Detector
 from mien.embed import Embedder
-from mien.engine import analysing, extraction, living, looking
+from mien.engine import analysing, extraction, living, looking, watching
 from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.loaded import Loaded
 from mien.engine.serving import Embedders
 from mien.engine.threads import Threads
 from mien.image import ImageInput, ImageLimits, Photo, open_photo
 from mien.liveness import PassiveLiveness
+from mien.liveness.sequence import ClipVerdict
 from mien.match.calibration import Calibration
 from mien.models import ModelStore
 from mien.results import Detection, Representation
@@ -50,6 +52,7 @@ class PhotoEngine:
         attributes: Sequence[Attribute] = (),
         liveness: PassiveLiveness | None = None,
         embedders: Sequence[Embedder] = (),
+        mesh: MeshReader | None = None,
     ) -> None:
         self.settings = settings or config.load()
         self.models = models or ModelStore(self.settings)
@@ -61,6 +64,7 @@ class PhotoEngine:
             calibration=calibration,
             attributes=attributes,
             liveness=liveness,
+            mesh=mesh,
         )
         self._threads = Threads(self.settings.thread_budget)
         self.embedders = Embedders(embedders, self.models)
@@ -117,6 +121,15 @@ class PhotoEngine:
             WeightsMissing: its nets are not in the cache and cannot be fetched.
         """
         return self._loaded.liveness
+
+    @property
+    def mesh_reader(self) -> MeshReader:
+        """What finds the mesh and the movements of a face, loaded.
+
+        Raises:
+            ModelError: its weights cannot be had or run.
+        """
+        return self._loaded.mesh_reader
 
     def load(self) -> None:
         """Fetch and open the models now, so that the first photo does not wait."""
@@ -190,6 +203,33 @@ class PhotoEngine:
             detection = detection.first(max_faces)
         plain = Analysis(detection, tuple(FaceAnalysis(face, {}) for face in detection))
         return living.analysed(self, photo, plain, check)
+
+    def check_liveness_clip(
+        self,
+        frames: Sequence[ImageInput],
+        *,
+        times_s: Sequence[float] | None = None,
+        condition: config.LivenessCondition | None = None,
+    ) -> ClipVerdict:
+        """Whether the largest face of a short clip is a live one: no challenge, only watching.
+
+        Args:
+            frames: in order, of one camera; 2 to 600, and not cropped to the face.
+            times_s: when each was taken, seconds; None: not known, and nothing is said about it.
+            condition: ``weak``, ``balanced`` or ``strict``; None: the settings' own.
+
+        Raises:
+            WeightsMissing: the nets are not in the cache and cannot be fetched.
+            InvalidArgument: no such condition, or too few or too many frames.
+            ImageError: a frame cannot be used.
+            ModelError: a model cannot be had or run.
+
+        Example:
+            >>> with Engine() as engine:                               # doctest: +SKIP
+            ...     engine.check_liveness_clip(["1.jpg", "2.jpg", "3.jpg"]).verdict
+        """
+        check = LivenessCheck("observe", condition or self.settings.liveness_condition)
+        return watching.check_clip(self, frames, times_s=times_s, check=check)
 
     def extract_faces(
         self,

@@ -14,6 +14,7 @@ import numpy as np
 from mien.engine import Engine, LivenessCheck, living
 from mien.errors import ImageError, InvalidArgument
 from mien.evaluate.attack_rates import Scores, bpcer_at_apcer, classification_rates
+from mien.evaluate.impostor_attacks import ImpostorAttacks, Presentation, impostor_attacks
 from mien.evaluate.lists import at_line, check_files, read_rows
 from mien.evaluate.templates import BATCH, subject
 from mien.liveness import CONDITIONS, THRESHOLDS
@@ -38,6 +39,7 @@ class LivenessList:
         live: bona fide, or an attack.
         attack: the attack's species; ``""`` for bona fide ones.
         clip, subject: labels; ``""`` where the list has none.
+        enrolled: photos and subjects that are enrolled with them: no presentations.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class LivenessList:
     attack: tuple[str, ...]
     clip: tuple[str, ...]
     subject: tuple[str, ...]
+    enrolled: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -80,8 +83,10 @@ class LivenessReport(Result):
             ``_10``, ``bpnrr``, ``apnrr``; None where there is nothing to count.
         by_condition: ``apcer`` and ``bpcer`` of each condition.
         by_attack: worst first.
-        groups: for ``clip`` and ``subject``, where the list has them: how many, and the share of
-            those of which no photo was answered.
+        groups: for ``clip`` and ``subject``, where the list has them: how many, the share of
+            those of which no photo was answered, and ``apcer`` and ``bpcer`` of the others, each
+            judged once by the mean of its answered photos.
+        whole: who would get in, where the list says who is enrolled; else None.
         scores: of the answered ones, bona fide first; for the report's curves.
         ms_per_image_cpu: process CPU milliseconds of reading, detecting and judging a photo.
     """
@@ -95,7 +100,8 @@ class LivenessReport(Result):
     rates: Mapping[str, float | None]
     by_condition: Mapping[str, Mapping[str, float | None]]
     by_attack: tuple[Attacks, ...]
-    groups: Mapping[str, Mapping[str, float | int]]
+    groups: Mapping[str, Mapping[str, float | int | None]]
+    whole: ImpostorAttacks | None
     ms_per_image_cpu: float
     detector: str
     scores: tuple[Scores, Mapping[str, Scores]] = field(repr=False)
@@ -121,6 +127,7 @@ class LivenessReport(Result):
                 for one in self.by_attack
             },
             **{f"by_{name}": _rounded(facts) for name, facts in self.groups.items()},
+            "whole_system": None if self.whole is None else self.whole.to_dict(),
             "ms_per_image_cpu": round(self.ms_per_image_cpu, 3),
             "detector": self.detector,
         }
@@ -133,7 +140,7 @@ def liveness(
 
     Args:
         engine: detects and judges.
-        list_csv: columns ``path,live`` and optionally ``attack,clip,subject``.
+        list_csv: columns ``path,live`` and optionally ``attack,clip,subject,enrolled``.
         root: the folder that the list's paths are relative to.
         progress: told how many photos are done.
 
@@ -154,19 +161,26 @@ def liveness(
     for start in range(0, len(paths), BATCH):
         found += engine.map(partial(_judged, engine), paths[start : start + BATCH])
         progress("Judging photos", len(found), len(paths))
-    return _report(engine, listed, found, time.process_time() - started)
+    spent = time.process_time() - started
+    whole = _whole(engine, listed, found, root, progress) if listed.enrolled else None
+    return _report(engine, listed, found, spent, whole)
 
 
 def read_liveness(file: str | Path) -> LivenessList:
-    """Read a CSV with the columns ``path,live`` (0 or 1), optionally ``attack,clip,subject``.
+    """Read a CSV: ``path,live`` (0 or 1), optionally ``attack,clip,subject,enrolled`` (0 or 1).
 
     Raises:
-        InvalidArgument: no such file, a missing column, ``live`` neither 0 nor 1, an attack's name
-            where ``live`` is 1, or a photo listed twice.
+        InvalidArgument: no such file, a missing column, ``live`` or ``enrolled`` neither 0 nor 1,
+            an attack's name where ``live`` is 1, an enrolled photo that is an attack or has no
+            subject, a photo listed twice, or no presentation at all.
     """
     rows = read_rows(file, ("path", "live"))
     seen: set[str] = set()
     for line, row in rows:
+        if (row.get("enrolled") or "0") not in ("0", "1"):
+            raise at_line(file, line, f"enrolled must be 0 or 1, not {row['enrolled']!r}")
+        if row.get("enrolled") == "1" and not (row["live"] == "1" and row.get("subject")):
+            raise at_line(file, line, "an enrolled photo is live and has a subject")
         if row["live"] not in ("0", "1"):
             raise at_line(file, line, f"live must be 0 or 1, not {row['live']!r}")
         if row["live"] == "1" and row.get("attack"):
@@ -174,6 +188,10 @@ def read_liveness(file: str | Path) -> LivenessList:
         if row["path"] in seen:
             raise at_line(file, line, f"{row['path']} is listed twice")
         seen.add(row["path"])
+    enrolled = tuple((row["subject"], row["path"]) for _, row in rows if row.get("enrolled") == "1")
+    rows = [(line, row) for line, row in rows if row.get("enrolled") != "1"]
+    if not rows:
+        raise InvalidArgument(f"{Path(file).name}: every photo is enrolled, and none is judged.")
     live = tuple(row["live"] == "1" for _, row in rows)
     return LivenessList(
         names=tuple(row["path"] for _, row in rows),
@@ -184,6 +202,7 @@ def read_liveness(file: str | Path) -> LivenessList:
         ),
         clip=tuple(row.get("clip") or "" for _, row in rows),
         subject=tuple(row.get("subject") or "" for _, row in rows),
+        enrolled=enrolled,
     )
 
 
@@ -201,7 +220,24 @@ def _judged(engine: Engine, path: Path) -> LivenessVerdict | None:
         return None
 
 
-def _report(engine: Engine, listed: LivenessList, found: Answers, spent_s: float) -> LivenessReport:
+def _whole(
+    engine: Engine, listed: LivenessList, found: Answers, root: str | Path, progress: Progress
+) -> ImpostorAttacks:
+    told = zip(listed.names, listed.subject, listed.attack, found, strict=True)
+    presentations = [
+        Presentation(name, subject, attack, one is not None and one.live)
+        for name, subject, attack, one in told
+    ]
+    return impostor_attacks(engine, presentations, listed.enrolled, root, progress=progress)
+
+
+def _report(
+    engine: Engine,
+    listed: LivenessList,
+    found: Answers,
+    spent_s: float,
+    whole: ImpostorAttacks | None,
+) -> LivenessReport:
     answered = [one is not None and one.verdict != "undetermined" for one in found]
     species = sorted({name for name in listed.attack if name})
     bona_fide = _scores(found, [a and live for a, live in zip(answered, listed.live, strict=True)])
@@ -232,7 +268,8 @@ def _report(engine: Engine, listed: LivenessList, found: Answers, spent_s: float
             for name in CONDITIONS
         },
         by_attack=_by_attack(listed, attacks, THRESHOLDS[condition]),
-        groups=_groups(listed, answered),
+        groups=_groups(listed, found, answered, THRESHOLDS[condition]),
+        whole=whole,
         ms_per_image_cpu=1000 * spent_s / len(listed),
         detector=engine.detector.name,
         scores=(bona_fide, attacks),
@@ -264,15 +301,33 @@ def _by_attack(
     return tuple(sorted(found, key=lambda one: -1.0 if one.apcer is None else one.apcer)[::-1])
 
 
-def _groups(listed: LivenessList, answered: Sequence[bool]) -> dict[str, Mapping[str, float | int]]:
-    """How many clips and subjects got no answer at all."""
-    found: dict[str, Mapping[str, float | int]] = {}
+def _groups(
+    listed: LivenessList, found: Answers, answered: Sequence[bool], threshold: float
+) -> dict[str, Mapping[str, float | int | None]]:
+    """Rates where each clip, or all that one subject presented of a species, is judged once."""
+    rates: dict[str, Mapping[str, float | int | None]] = {}
     for name, labels in (("clip", listed.clip), ("subject", listed.subject)):
-        known = {label for label in labels if label}
-        heard = {label for label, told in zip(labels, answered, strict=True) if label and told}
-        if known:
-            found[name] = {"n": len(known), "no_response": 1 - len(heard) / len(known)}
-    return found
+        units: dict[tuple[str, str], list[float]] = {}
+        for label, species, one, told in zip(labels, listed.attack, found, answered, strict=True):
+            scores = units.setdefault((label, species), []) if label else []
+            if told and one is not None:
+                scores.append(one.score)
+        if not units:
+            continue
+        silent_ones = sum(not scores for scores in units.values())
+        means = {
+            species: np.array(
+                [np.mean(v) for (_, kind), v in units.items() if kind == species and v], np.float64
+            )
+            for species in {kind for _, kind in units}
+        }
+        bona_fide = means.pop("", np.zeros(0))
+        rates[name] = {
+            "n": len(units),
+            "no_response": silent_ones / len(units),
+            **_some(classification_rates(bona_fide, means, threshold)),
+        }
+    return rates
 
 
 def _rounded(rates: Mapping[str, float | int | None]) -> dict[str, float | int | None]:

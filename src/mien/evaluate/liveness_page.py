@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
@@ -38,10 +39,7 @@ def liveness_html(report: LivenessReport) -> str:
         ("With too little around the face", str(report.undetermined)),
         ("Condition", f"{report.condition}, live from {report.threshold:g}"),
         *((_NAMES[name], _rate(value)) for name, value in report.rates.items()),
-        *(
-            (f"{name.capitalize()}s without an answer", f"{facts['no_response']:.4f}")
-            for name, facts in report.groups.items()
-        ),
+        *(row for name, facts in report.groups.items() for row in _of_units(name, facts)),
     ]
     attacks = [
         (one.name, f"APCER {_rate(one.apcer)}; {one.n}, {one.no_response} without an answer")
@@ -49,12 +47,42 @@ def liveness_html(report: LivenessReport) -> str:
     ]
     body = (
         f"<h1>Liveness</h1><p>{escape(WARNING)}</p>{_table(rows)}"
-        f"<h2>By attack, worst first</h2>{_table(attacks)}<h2>DET</h2>{_curves(report)}"
+        f"<h2>By attack, worst first</h2>{_table(attacks)}{_whole(report)}"
+        f"<h2>DET</h2>{_curves(report)}"
     )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Liveness</title>'
         f"<style>{STYLE}</style>{body}</html>\n"
     )
+
+
+def _of_units(name: str, facts: Mapping[str, float | int | None]) -> list[tuple[str, str]]:
+    label = name.capitalize()
+    return [
+        (f"{label}s without an answer", _rate(facts["no_response"])),
+        (f"APCER of the worst attack, each {name} judged once", _rate(facts["apcer"])),
+        (f"BPCER, each {name} judged once", _rate(facts["bpcer"])),
+    ]
+
+
+def _whole(report: LivenessReport) -> str:
+    """Who would get in, where it was measured."""
+    if report.whole is None:
+        return ""
+    told = report.whole
+    rows = [
+        (f"Rejected of {told.bona_fide} live presentations (FRR)", _rate(told.frr)),
+        ("FRR + the worst attack's IAPAR (RIAPAR)", _rate(told.riapar)),
+        *(
+            (
+                name,
+                f"IAPAR {_rate(rates['iapar'])}, match the person whatever liveness says "
+                f"(IAPMR) {_rate(rates['iapmr'])}; {rates['n']:.0f}",
+            )
+            for name, rates in told.by_attack.items()
+        ),
+    ]
+    return f"<h2>Who would get in</h2>{_table(rows)}"
 
 
 def _curves(report: LivenessReport) -> str:

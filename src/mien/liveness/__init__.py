@@ -10,6 +10,7 @@ from mien.liveness.conditions import (
     stricter,
 )
 from mien.liveness.passive import LivenessNet, PassiveLiveness
+from mien.liveness.probability import at_prior
 from mien.liveness.registry import create, names
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "THRESHOLDS",
     "LivenessNet",
     "PassiveLiveness",
+    "at_prior",
     "check_condition",
     "check_policy",
     "create",

@@ -15,6 +15,7 @@ from mien.errors import ModelUnavailable, WeightsMissing
 from mien.liveness.conditions import LEAST_CONTEXT, THRESHOLDS, check_condition
 from mien.liveness.crop import clamped_factor
 from mien.liveness.evidence import frame_edges, moire_peak
+from mien.liveness.probability import probability
 from mien.liveness.registry import create, names
 from mien.models import ModelStore
 from mien.types import RGB, Box
@@ -103,8 +104,9 @@ class PassiveLiveness:
         reasons = [_REASON[name] for name, value in evidence.items() if value >= SAYS_SO]
         if believed < threshold:
             reasons.insert(0, "nets_see_an_attack")
-        live = score >= threshold
+        live, told = score >= threshold, probability(score, nets)
         if context < LEAST_CONTEXT:
+            told = None
             reasons.insert(0, "not_enough_surroundings")
         return LivenessVerdict(
             verdict="undetermined" if context < LEAST_CONTEXT else "live" if live else "spoof",
@@ -115,6 +117,7 @@ class PassiveLiveness:
             nets=nets,
             evidence=evidence,
             reasons=() if live and context >= LEAST_CONTEXT else tuple(reasons),
+            probability=told,
         )
 
 

@@ -74,9 +74,11 @@ STATUS: dict[str, int] = {
     "already_exists": 409,
     "embedding_mismatch": 409,
     "limit_exceeded": 409,
+    "rate_limited": 429,
     "gallery_unavailable": 503,
     "archive_unusable": 422,
     "consent_missing": 409,
+    "session_over": 409,
     "key_missing": 503,
     "key_mismatch": 503,
     # Models

@@ -186,6 +186,8 @@ class SettingsOptions(Options):
     retain_idle_s: int | None = Field(default=None, ge=1, le=2**53)
     duplicates: Literal["allow", "warn", "refuse"] = Field(default="allow")
     min_quality: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    liveness: LivenessPolicy = Field(default="off")
+    liveness_condition: LivenessCondition = Field(default="weak")
 
 
 UserData = Annotated[
@@ -289,7 +291,10 @@ class ToldLiveness(Shape):
     verdict: Literal["live", "spoof", "undetermined"] = Field(
         description="`undetermined`: the photo does not allow to say; never taken for live."
     )
-    score: float = Field(description="How alive it looks, 0..1; not calibrated.")
+    score: float = Field(description="How alive it looks, 0..1; live from the threshold on.")
+    probability: float | None = Field(
+        description="That it is live, where every second face is an attack; null: not calibrated."
+    )
     threshold: float
     condition: LivenessCondition
     context: float = Field(description="Times its own size that the face's surroundings are seen.")
@@ -570,6 +575,8 @@ class SettingsShape(Shape):
     retain_idle_s: int | None
     duplicates: Literal["allow", "warn", "refuse"]
     min_quality: float | None
+    liveness: LivenessPolicy
+    liveness_condition: LivenessCondition
 
 
 class GroupShape(Shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mien.attributes.face_mesh import MeshReader
 from mien.attributes.quality import ImageQuality
 from mien.config import Settings, load
 from mien.engine import Engine
@@ -38,7 +39,10 @@ def mock_calibration() -> Calibration:
 
 
 def mock_engine(
-    settings: Settings | None = None, *, liveness: PassiveLiveness | None = None
+    settings: Settings | None = None,
+    *,
+    liveness: PassiveLiveness | None = None,
+    mesh: MeshReader | None = None,
 ) -> Engine:
     """An engine that finds and recognises drawn faces, without weights or network.
 
@@ -48,6 +52,7 @@ def mock_engine(
     Args:
         settings: None: ``MIEN_*`` variables and ``mien.toml``.
         liveness: the liveness check; None: the registered nets, which need their weights.
+        mesh: finds meshes, such as :class:`mien.testing.DrawnMesh`; None: MediaPipe's nets.
     """
     return Engine(
         detector=MockDetector(),
@@ -56,4 +61,5 @@ def mock_engine(
         calibration=mock_calibration(),
         attributes=[ImageQuality()],
         liveness=liveness,
+        mesh=mesh,
     )

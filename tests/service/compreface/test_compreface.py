@@ -353,3 +353,14 @@ def test_searches_are_in_the_audit_log_where_that_is_on(open_dialects):
     log = compreface.house.gallery.privacy.audit(limit=1000)
     searches = [(e.action, e.subject) for e in log if e.action.startswith("search.")]
     assert searches[-2:] == [("search.identify", person), ("search.verify", person)]
+
+
+def test_the_collection_may_enforce_liveness(open_dialects):
+    compreface = Compreface(open_dialects(spoof=True))
+    compreface.enrol("Ann", ANN)
+    compreface.house.gallery.set_group("compreface", settings={"liveness": "enforce"})
+    answer = compreface.raw("POST", "/recognition/recognize", **compreface.photo(ANN, room=4))
+    assert (answer.status_code, answer.headers["x-mien-error"]) == (422, "spoof_suspected")
+    add = f"{FACES}?subject=Bob"
+    answer = compreface.raw("POST", add, **compreface.photo(BOB, room=4))
+    assert (answer.status_code, answer.headers["x-mien-error"]) == (422, "spoof_suspected")

@@ -148,6 +148,17 @@ def test_where_the_server_enforces_liveness_spoofs_are_refused(make_nhn):
     assert nhn.data("detect", json={"image": image})["faceDetailCount"] == 1
 
 
+def test_a_group_may_enforce_liveness(make_nhn):
+    nhn = make_nhn(spoof=True)
+    image = nhn.encoded(nhn.photo(ANN, room=4))
+    wanted = {"image": image, "limit": 1, "threshold": 50}
+    face = nhn.data("register", json=wanted)["addedFaces"][0]["faceId"]
+    nhn.gallery.set_group("friends", settings={"liveness": "enforce"})
+    assert nhn.data("register", json=wanted)["notAddedFaceCount"] == 1
+    assert nhn.code("search-by-image", json=wanted)[0] == -40000
+    assert nhn.code("verify", face=face, json={"compareImage": image})[0] == -40000
+
+
 def test_group_policies_hold(nhn):
     nhn.gallery.set_group("friends", settings={"duplicates": "refuse"})
     assert nhn.register(nhn.photo(ANN))["addedFaceCount"] == 1

@@ -19,6 +19,9 @@ __all__ = [
     "application_secrets",
     "applications",
     "audit",
+    "challenge_digests",
+    "challenge_parts",
+    "challenges",
     "changes",
     "consents",
     "contracts",
@@ -346,6 +349,48 @@ undo_persons = sa.Table(
     sa.Column("undo_seq", Seq, sa.ForeignKey("undo.seq", ondelete="CASCADE"), nullable=False),
     sa.Column("person_id", sa.String(32), nullable=False, index=True),
     sa.PrimaryKeyConstraint("undo_seq", "person_id"),
+)
+
+# ---------------------------------------------------------------- liveness sessions
+
+challenges = sa.Table(
+    "challenges",
+    metadata,
+    sa.Column("seq", Seq, primary_key=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    _ref("application"),
+    sa.Column("token_hash", sa.LargeBinary(32), nullable=False),
+    sa.Column("subject", sa.String(64)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("result", sa.Text),
+    sa.Index("ix_challenges_application_created", "application_seq", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+# What was seen in the frames of one request; gone when the session has its result.
+challenge_parts = sa.Table(
+    "challenge_parts",
+    metadata,
+    _ref("challenge"),
+    sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("challenge_seq", "number"),
+)
+
+# Keyed hashes of frames that sessions were given, so that none is taken twice.
+challenge_digests = sa.Table(
+    "challenge_digests",
+    metadata,
+    _ref("application"),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "digest"),
 )
 
 meta = sa.Table(

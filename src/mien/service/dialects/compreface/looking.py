@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from mien.analysis import FaceAnalysis
 from mien.engine import Engine
 from mien.errors import AttributeNotAllowed, NoFaceFound
-from mien.gallery import RESTRICTED_ATTRIBUTES
+from mien.gallery import RESTRICTED_ATTRIBUTES, Group
 from mien.image import Photo
 from mien.service.dialects.compreface.requests import CompreCall, LookOptions
 from mien.types import Embeddings, Face, Faces
@@ -53,6 +53,7 @@ def look(
     *,
     embed: bool = True,
     engine: Engine | None = None,
+    group: Group | None = None,
 ) -> Look:
     """Find the faces of a photo and describe them.
 
@@ -62,6 +63,7 @@ def look(
         given: options of the request.
         embed: embeddings are needed, whether the answer shows them or not.
         engine: whose recognition model makes them; None: the service's.
+        group: whose liveness policy holds beside the server's.
 
     Raises:
         NoFaceFound: there is none.
@@ -72,7 +74,8 @@ def look(
     _permit(asked, plugins)
     times: Json = {}
     photo = engine.photo(data)
-    found = _timed(times, "detector", lambda: engine.detect(photo, liveness=asked.liveness)).faces
+    check = asked.liveness if group is None else asked.liveness.at_least(group.settings)
+    found = _timed(times, "detector", lambda: engine.detect(photo, liveness=check)).faces
     keep = [i for i, face in enumerate(found) if face.score >= given.det_prob_threshold]
     faces = found.take(keep[: given.limit or None])
     asked.call.service.metrics.faces.inc(len(faces))

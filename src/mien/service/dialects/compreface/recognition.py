@@ -44,7 +44,7 @@ async def recognize(asked: CompreCall) -> Json:
 
     def work(form: PhotoForm) -> Json:
         def recognised(engine: Engine, group: Group | None) -> Json:
-            seen = look(asked, form.one("file"), given, engine=engine)
+            seen = look(asked, form.one("file"), given, engine=engine, group=group)
             subjects = _subjects(asked, engine, group, seen.embeddings, given)
             return seen.answer(
                 [
@@ -66,7 +66,7 @@ async def verify_face(asked: CompreCall) -> Json:
         face = asked.face(asked.path["image_id"])
 
         def compared(engine: Engine, group: Group | None) -> Json:
-            seen = look(asked, form.one("file"), given, engine=engine)
+            seen = look(asked, form.one("file"), given, engine=engine, group=group)
             alike = likeness(engine, _template(asked, group, face), seen.embeddings)
             _note_verification(asked, face, alike)
             return seen.answer(
@@ -204,7 +204,9 @@ def _subjects(
         ranked.append(scored[: given.prediction_count])
     if asked.call.settings.audit_searches == "on":
         persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
-        gallery.privacy.record_identification(COLLECTION, persons, liveness=asked.liveness.policy)
+        gallery.privacy.record_identification(
+            COLLECTION, persons, liveness=asked.liveness.at_least(group.settings).policy
+        )
     return [
         [{"subject": hit.person, "similarity": round(score, 5)} for score, hit in of_face]
         for of_face in ranked

@@ -72,7 +72,7 @@ async def register(asked: Question) -> Answered:
     def registered(
         upload: NhnUpload, wanted: RegisterParameters, engine: Engine, group: Group
     ) -> Answered:
-        seen = look(asked.call, upload.images[0], wanted, engine=engine)
+        seen = look(asked.call, upload.images[0], wanted, engine=engine, group=group)
         chosen, qualities = _admitted(asked, group, seen, wanted.limit)
         made = _add(asked, group, seen, chosen, qualities, wanted.externalImageId)
         if chosen and not made:

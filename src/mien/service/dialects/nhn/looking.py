@@ -10,6 +10,7 @@ from mien.analysis import FaceAnalysis
 from mien.engine import Engine, LivenessCheck
 from mien.engine.living import verdicts
 from mien.errors import NoFaceFound, SpoofSuspected
+from mien.gallery import Group
 from mien.image import Photo
 from mien.service.call import Call
 from mien.service.dialects.nhn.parameters import LookParameters
@@ -48,7 +49,7 @@ class Look:
     check: LivenessCheck
 
     def refused(self, index: int) -> bool:
-        """Whether the server enforces liveness, and this face is not taken for live."""
+        """Whether liveness is enforced, and this face is not taken for live."""
         return self.check.enforces and self.verdicts is not None and not self.verdicts[index].live
 
     def embeddings(self, index: Sequence[int]) -> Embeddings:
@@ -60,7 +61,7 @@ class Look:
 
         Raises:
             NoFaceFound: there is none.
-            SpoofSuspected: it is not taken for live, and the server enforces liveness.
+            SpoofSuspected: it is not taken for live, and liveness is enforced.
         """
         if not len(self.faces):
             raise NoFaceFound("The photo shows no face that is large enough.")
@@ -76,6 +77,7 @@ def look(
     *,
     max_faces: int = MAX_FACES,
     engine: Engine | None = None,
+    group: Group | None = None,
 ) -> Look:
     """Find the faces of a photo and describe them.
 
@@ -85,6 +87,7 @@ def look(
         asked: what is said of each face.
         max_faces: only the largest so many.
         engine: whose recognition model makes the templates; None: the service's.
+        group: whose liveness policy holds beside the server's.
 
     Raises:
         Refused, ImageError: an image that breaks NHN's rules.
@@ -101,6 +104,8 @@ def look(
         seen = engine.analyze_faces(photo, faces, actions=actions)
     check = LivenessCheck("observe" if asked.spoofing else "off", asked.spoofingCondition)
     check = check.at_least(settings)
+    if group is not None:
+        check = check.at_least(group.settings)
     told = verdicts(engine, photo, faces, check) if check.looks else None
     details = [
         _detail(

@@ -65,7 +65,9 @@ async def by_image(asked: Question) -> Answered:
         looking = read(LookParameters, upload.given)
 
         def search(engine: Engine, group: Group) -> Json:
-            seen = look(asked.call, upload.images[0], looking, max_faces=1, engine=engine)
+            seen = look(
+                asked.call, upload.images[0], looking, max_faces=1, engine=engine, group=group
+            )
             found = _matches(
                 asked, engine, group, seen.largest(), wanted, liveness=seen.check.policy
             )
@@ -116,7 +118,9 @@ async def verify(asked: Question) -> Answered:
         face = stored.face_in(asked.gallery, group.name, asked.face)
 
         def compared(engine: Engine, group: Group) -> Json:
-            seen = look(asked.call, upload.images[0], wanted, max_faces=1, engine=engine)
+            seen = look(
+                asked.call, upload.images[0], wanted, max_faces=1, engine=engine, group=group
+            )
             own = _template(asked.gallery, group, face)
             (alike,) = _likeness(engine, seen.largest(), own)
             if asked.call.settings.audit_searches == "on":
