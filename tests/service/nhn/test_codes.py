@@ -55,18 +55,25 @@ def ann(nhn) -> str:
 @pytest.mark.parametrize(("name", "version"), ROUTES)
 def test_a_wrong_secret_or_app_key_opens_nothing(nhn, name, version):
     wanted = UNAUTHORIZED.get(version, (-41005, "UnauthorizedAppKeyOrSecretKey"))
-    request = sent(name, nhn.encoded(nhn.photo(ANN)))
+    request = sent(name, {})
     face = str(uuid.uuid4())
-    for secret in ("", "wrong", nhn.secret + "x", "Bearer", "비밀".encode().decode("latin-1")):
-        headers = {"Authorization": secret.encode("latin-1")}
+    for secret in ("", "wrong"):
+        headers = {"Authorization": secret}
         assert nhn.code(name, version, face=face, headers=headers, **request) == wanted
-    own, nhn_of_others = nhn.app_key, "0" * 32
-    nhn.app_key = nhn_of_others
-    try:
-        assert nhn.code(name, version, face=face, **request) == wanted
-        nhn.app_key = "앱키"
-        assert nhn.code(name, version, face=face, **request) == wanted
-    finally:
+    own, nhn.app_key = nhn.app_key, "0" * 32
+    assert nhn.code(name, version, face=face, **request) == wanted
+    nhn.app_key = own
+
+
+@pytest.mark.parametrize("version", ["v1.0", "v2.0"])
+def test_odd_secrets_and_app_keys_open_nothing(nhn, version):
+    params = {"limit": 5}
+    for secret in (nhn.secret + "x", "Bearer", "비밀".encode().decode("latin-1")):
+        headers = {"Authorization": secret.encode("latin-1")}
+        assert nhn.code("list-groups", version, headers=headers, params=params)[0] < -40999
+    for app_key in ("앱키", "default", nhn.app_key.upper(), nhn.app_key[:-1]):
+        nhn.app_key, own = app_key, nhn.app_key
+        assert nhn.code("list-groups", version, params=params)[0] < -40999
         nhn.app_key = own
 
 
