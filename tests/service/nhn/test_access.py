@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
+from mien.service.auth import CACHE_S
 from mien.testing import MockEmbedder
 
 ANN, BOB = 1, 2
@@ -29,13 +31,17 @@ def test_version_1_without_a_secret_has_to_be_allowed(nhn):
     try:
         assert nhn.data("list-groups", "v1.0", headers=bare, **LISTED)["groupCount"] == 1
         assert nhn.code("list-groups", "v2.0", headers=bare, **LISTED)[0] == -41005
+        guessed = {"Authorization": f"Bearer {nhn.app_key}"}  # the id is no key anywhere else
+        assert nhn.http.get("/v1/groups", headers=guessed).status_code == 401
+        assert nhn.code("list-groups", "v2.0", headers=guessed, **LISTED)[0] == -41005
         spoofing = {"json": {"image": nhn.encoded(nhn.photo(ANN))}}
         assert nhn.code("spoofing", "liveness", headers=bare, **spoofing)[0] == -41005
         wrong = {"Authorization": "wrong"}
         assert nhn.code("list-groups", "v1.0", headers=wrong, **LISTED)[0] == -41000
     finally:
         nhn.gallery.allow_nhn_v1("default", False)
-        nhn.gallery.allow_attributes("default", [])
+    time.sleep(CACHE_S + 0.1)  # what has been taken back, is so within that
+    assert nhn.code("list-groups", "v1.0", headers=bare, **LISTED)[0] == -41000
 
 
 def test_what_is_allowed_is_kept_apart(nhn):

@@ -257,6 +257,12 @@ def test_bodies_that_cannot_be(nhn, name, body, kind):
     assert found == told(Result.INVALID_PARAM)
 
 
+def test_a_body_that_is_too_long(nhn):
+    long = {"groupId": "a" * 70_000}
+    assert nhn.code("create-group", json=long) == told(Result.INVALID_PARAM)
+    assert nhn.code("detect", content=b"x" * 65_000_000) == told(Result.IMAGE_TOO_LARGE)
+
+
 def test_a_full_group(nhn):
     nhn.gallery.set_group("friends", settings=GroupSettings(max_faces=2))
     body = nhn.call("register", json={"image": nhn.encoded(nhn.photo(1, 2, 3)), "limit": 20})

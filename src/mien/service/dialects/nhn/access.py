@@ -15,7 +15,7 @@ from fastapi import Request
 
 from mien.errors import NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, ApiKey, Gallery, Scope
-from mien.service.auth import Access, permit
+from mien.service.auth import Access, KeyCache, permit
 from mien.service.call import Call, opened
 from mien.service.state import Service
 
@@ -24,14 +24,15 @@ __all__ = ["caller"]
 _APP_KEY = re.compile(r"[0-9a-f]{32}")
 
 
-async def caller(request: Request, app_key: str, scope: Scope, *, keyless: bool) -> Call:
+async def caller(request: Request, app_key: str, scope: Scope, *, keyless: KeyCache | None) -> Call:
     """The call of an application, if its appKey and its secret belong together.
 
     Args:
         request: of the call.
         app_key: from the path.
         scope: what the operation needs.
-        keyless: whether the version of the API knows requests without a secret.
+        keyless: applications that their appKey alone has just opened, apart from the cache of
+            keys; None where the version of the API knows no requests without a secret.
 
     Raises:
         Unauthorized: they do not, or there is no such application or key.
@@ -39,8 +40,8 @@ async def caller(request: Request, app_key: str, scope: Scope, *, keyless: bool)
     """
     service: Service = request.app.state.service
     secret = _secret(request)
-    if service.settings.auth and secret is None and keyless:
-        return await _keyless(request, service, app_key, scope)
+    if service.settings.auth and secret is None and keyless is not None:
+        return await _keyless(request, app_key, scope, keyless)
     call = await opened(request, scope, lambda: _needed(secret))
     own = call.gallery.application_id.encode()
     if service.settings.auth and not hmac.compare_digest(own, app_key.encode("utf-8", "replace")):
@@ -60,14 +61,14 @@ def _secret(request: Request) -> str | None:
     return (rest.strip() if kind.lower() == "bearer" else given.strip()) or None
 
 
-async def _keyless(request: Request, service: Service, app_key: str, scope: Scope) -> Call:
+async def _keyless(request: Request, app_key: str, scope: Scope, opened_by_id: KeyCache) -> Call:
     """The call of an application that has allowed its id alone to open it."""
-    cached = f"nhn v1 {app_key}"
-    access = service.keys.find(cached)
+    service: Service = request.app.state.service
+    access = opened_by_id.find(app_key)
     if access is None:
         call = Call(request, service, service.gallery)
         access = await call.with_records(partial(_open, service.gallery, app_key))
-        service.keys.add(cached, access)
+        opened_by_id.add(app_key, access)
     permit(access.key, scope)
     return Call(request, service, access.gallery)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 import mien
 from mien.errors import MienError, Overloaded
+from mien.service.auth import KeyCache
+from mien.service.dialects.endpoints import Endpoint
 from mien.service.dialects.nhn.access import caller
 from mien.service.dialects.nhn.codes import Refused, Result, result_of
 from mien.service.dialects.nhn.description import answers_of, request_of
@@ -32,12 +32,12 @@ Every answer has the HTTP status 200 and says in `header` how it went.
 
 def router() -> APIRouter:
     """All routes of the dialect, and ``/nhn/openapi.json``, which describes them."""
-    made = APIRouter(prefix=PREFIX)
+    made, opened_by_id = APIRouter(prefix=PREFIX), KeyCache()
     for operation in OPERATIONS:
         for route in operation.routes:
             made.add_api_route(
                 route.path,
-                _endpoint(operation, route),
+                _endpoint(operation, route, opened_by_id),
                 methods=[route.method],
                 name=f"{operation.name} {route.version}",
                 operation_id=f"{operation.name} {route.version}",
@@ -61,20 +61,21 @@ def router() -> APIRouter:
     return made
 
 
-def _endpoint(operation: Operation, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(operation: Operation, route: Route, opened_by_id: KeyCache) -> Endpoint:
+    keyless = opened_by_id if route.version == "v1.0" else None
+
     async def endpoint(request: Request) -> Response:
         service: Service = request.app.state.service
         path = {name: str(value) for name, value in request.path_params.items()}
-        keyless = route.version == "v1.0"
         try:
             call = await caller(request, path["appKey"], operation.scope, keyless=keyless)
             done = await operation.run(Question(call, route.version, path))
         except ClientGoneError:
             raise
         except Refused as refused:
-            return _failed(service, _called(refused.result, route), refused.reason)
+            return _failed(service, _called(refused.result, operation, route), refused.reason)
         except MienError as error:
-            return _failed(service, _called(result_of(error), route), error.code)
+            return _failed(service, _called(result_of(error), operation, route), error.code)
         except Exception as error:
             log_unexpected(error, request_id=request.state.request_id)
             return _failed(service, Result.INTERNAL, "internal")
@@ -83,8 +84,10 @@ def _endpoint(operation: Operation, route: Route) -> Callable[[Request], Awaitab
     return endpoint
 
 
-def _called(result: Result, route: Route) -> Result:
-    """A result as the version calls it."""
+def _called(result: Result, operation: Operation, route: Route) -> Result:
+    """A result as the operation and its version call it."""
+    if result is Result.IMAGE_TOO_LARGE and not operation.parts:
+        return Result.INVALID_PARAM  # a body that is too long where no image is sent
     if result is Result.UNAUTHORIZED and route.version == "v1.0":
         return Result.UNAUTHORIZED_V1
     if result is Result.INVALID_IMAGE_BYTES and route.version == "liveness":
