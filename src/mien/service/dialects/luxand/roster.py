@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mien.errors import AlreadyExists, InvalidArgument, NotFound
-from mien.gallery import Gallery, Group, Person, StoredFace
+from mien.gallery import Gallery, Group, Person
 from mien.types import EmbeddingContract
 
 __all__ = ["EVERYBODY", "Collection", "Roster"]
@@ -26,6 +26,8 @@ EVERYBODY = "luxand"
 _COLLECTION = "luxand."
 _NUMBER = "luxand:"
 _PAGE = 500
+_FEW = 20  # persons whose faces are asked for one by one
+MAX_PAGE = 1000
 _TRIES = 20
 _MAX_NAME = 255
 
@@ -125,13 +127,13 @@ class Roster:
     def described(self, persons: Iterable[Person]) -> list[Json]:
         """Persons as Luxand answers them."""
         persons = list(persons)
-        inside = self._memberships(persons)
+        inside, faces = self._memberships(persons), self._faces(persons)
         return [
             {
                 **({} if (number := _number(person)) is None else {"id": number}),
                 "uuid": str(uuid.UUID(hex=person.id)),
                 "name": name_of(person),
-                "faces": self.face_dicts([face.id for face in self._faces(person)]),
+                "faces": self.face_dicts(faces.get(person.id, [])),
                 "collections": inside.get(person.id, []),
             }
             for person in persons
@@ -139,7 +141,8 @@ class Roster:
 
     def face_dicts(self, face_ids: Sequence[str]) -> list[Json]:
         """Stored faces; a ``url`` where an image is kept with one."""
-        pictured = self.gallery.with_image(EVERYBODY, face_ids) if face_ids else set()
+        some = face_ids[:MAX_PAGE]
+        pictured = self.gallery.with_image(EVERYBODY, some) if some else set()
         told: list[Json] = []
         for face_id in face_ids:
             face = str(uuid.UUID(hex=face_id))
@@ -241,8 +244,17 @@ class Roster:
         except NotFound:  # nobody has ever been added
             return []
 
-    def _faces(self, person: Person) -> list[StoredFace]:
-        return self.gallery.faces(EVERYBODY, person.id, limit=1000) if person.faces else []
+    def _faces(self, persons: Sequence[Person]) -> dict[str, list[str]]:
+        """Ids of those persons' faces, by the person's id, oldest first."""
+        found: dict[str, list[str]] = {}
+        for person in [None] if len(persons) > _FEW else persons:
+            after: str | None = None
+            name = None if person is None else person.id
+            while some := self.gallery.faces(EVERYBODY, name, after=after, limit=_PAGE):
+                for face in some:
+                    found.setdefault(face.person_id, []).append(face.id)
+                after = some[-1].id
+        return found
 
 
 def name_of(person: Person) -> str:
