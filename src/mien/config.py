@@ -36,7 +36,7 @@ LivenessPolicy = Literal["off", "observe", "enforce"]
 LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
-DIALECTS = ("azure",)
+DIALECTS = ("azure", "nhn", "luxand", "compreface")
 
 
 class Settings(BaseSettings):
@@ -229,7 +229,14 @@ class Settings(BaseSettings):
 
     # Dialects of other services' APIs
     dialects: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("azure",), description="Dialects that the server speaks beside /v1."
+        default=DIALECTS, description="Dialects that the server speaks beside /v1."
+    )
+    nhn_confidence_scale: Literal[1, 100] = Field(
+        default=1,
+        description="What the confidence of a face goes up to in the NHN dialect: 1 or 100.",
+    )
+    nhn_min_face: int = Field(
+        default=60, ge=1, description="Shortest side of a face that the NHN dialect sees, pixels."
     )
     azure_models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

@@ -142,6 +142,11 @@ class Gallery(Pictures):
         return self._application.application.name
 
     @property
+    def application_id(self) -> str:
+        """The id of the application whose view this is; it cannot be guessed."""
+        return self._application.application.id
+
+    @property
     def limits(self) -> GalleryLimits:
         """The quotas."""
         return self._limits
@@ -275,6 +280,7 @@ class Gallery(Pictures):
         after: str | None = None,
         limit: int = 100,
         external_image_id: str | None = None,
+        newest_first: bool = False,
     ) -> list[StoredFace]:
         """Faces of a group, or of one person in it, oldest first.
 
@@ -283,6 +289,7 @@ class Gallery(Pictures):
             external_image_id: only those of that photo.
             after: id of the last face of the page before; it need not exist any more.
             limit: 1 to 1000.
+            newest_first: the other way round, pages too.
 
         Raises:
             NotFound: no such group or person.
@@ -299,7 +306,22 @@ class Gallery(Pictures):
                 after=after,
                 limit=limit,
                 external_image_id=checks.external_id(external_image_id),
+                newest_first=newest_first,
             )
+
+    def faces_by_id(self, group: str, face_ids: Iterable[str]) -> dict[str, StoredFace]:
+        """Several faces at once, by id; those that are not in the group are left out.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: more than 1000 faces.
+        """
+        wanted = sorted(set(face_ids))
+        if len(wanted) > MAX_PAGE:
+            raise InvalidArgument(f"Ask for at most {MAX_PAGE} faces at once.")
+        with self._database.reading() as connection:
+            found = faces.by_id(connection, self._group(connection, group), wanted)
+        return {face.id: face for face in found}
 
     def face(self, group: str, face_id: str) -> StoredFace:
         """The face of that id.

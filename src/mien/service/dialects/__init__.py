@@ -12,10 +12,15 @@ from types import MappingProxyType
 from fastapi import APIRouter
 
 from mien.service.dialects.azure import router as azure
+from mien.service.dialects.compreface import router as compreface
+from mien.service.dialects.luxand import router as luxand
+from mien.service.dialects.nhn import router as nhn
 
 __all__ = ["DIALECTS", "routers"]
 
-DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType({"azure": azure})
+DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
+    {"azure": azure, "nhn": nhn, "luxand": luxand, "compreface": compreface}
+)
 """Name of each dialect and what makes its routes."""
 
 
