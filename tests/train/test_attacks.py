@@ -1,4 +1,4 @@
-"""The simulation of attacks: the same numbers give the same picture, and the face is where it says."""
+"""The simulation of attacks: the same numbers, the same picture; the face is where it says."""
 
 from __future__ import annotations
 

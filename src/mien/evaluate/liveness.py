@@ -16,7 +16,7 @@ from mien.errors import ImageError, InvalidArgument
 from mien.evaluate.attack_rates import Scores, bpcer_at_apcer, classification_rates
 from mien.evaluate.lists import at_line, check_files, read_rows
 from mien.evaluate.templates import BATCH, subject
-from mien.liveness import CONDITIONS, THRESHOLDS
+from mien.liveness import CONDITIONS
 from mien.models.progress import Progress, silent
 from mien.types import Result
 from mien.verdict import LivenessVerdict
@@ -211,8 +211,8 @@ def _report(engine: Engine, listed: LivenessList, found: Answers, spent_s: float
         )
         for name in species
     }
-    condition = engine.settings.liveness_condition
-    rates = classification_rates(bona_fide, attacks, THRESHOLDS[condition])
+    condition, thresholds = engine.settings.liveness_condition, engine.liveness.thresholds
+    rates = classification_rates(bona_fide, attacks, thresholds[condition])
     for percent in (5, 10):
         rates[f"bpcer_at_apcer_{percent}"] = bpcer_at_apcer(bona_fide, attacks, percent / 100)
     silent_ones = ~np.array(answered, bool)
@@ -225,13 +225,13 @@ def _report(engine: Engine, listed: LivenessList, found: Answers, spent_s: float
         no_face=sum(one is None for one in found),
         undetermined=sum(one is not None and one.verdict == "undetermined" for one in found),
         condition=condition,
-        threshold=THRESHOLDS[condition],
+        threshold=thresholds[condition],
         rates=rates,
         by_condition={
-            name: _some(classification_rates(bona_fide, attacks, THRESHOLDS[name]))
+            name: _some(classification_rates(bona_fide, attacks, thresholds[name]))
             for name in CONDITIONS
         },
-        by_attack=_by_attack(listed, attacks, THRESHOLDS[condition]),
+        by_attack=_by_attack(listed, attacks, thresholds[condition]),
         groups=_groups(listed, answered),
         ms_per_image_cpu=1000 * spent_s / len(listed),
         detector=engine.detector.name,

@@ -191,8 +191,7 @@ def _photographed(
     if filled > 1:  # what is zoomed at is the face
         target += _towards_middle(thing, source, target, size)
     matrix = cv2.getPerspectiveTransform(source, np.asarray(target, np.float32))
-    taken = _laid(thing, back, matrix, random, parts, hand=held and parts.hand)
-    return taken
+    return _laid(thing, back, matrix, random, parts, hand=held and parts.hand)
 
 
 def _towards_middle(

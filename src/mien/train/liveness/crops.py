@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from mien.train.liveness.config import Crops
 from mien.train.liveness.photos import Sample, Split
 from mien.types import Box
 
-__all__ = ["CropSet", "Mixture", "make", "read"]
+__all__ = ["CropSet", "Mixture", "chosen", "make", "read"]
 
 SEEDS: dict[Split, int] = {"train": 1, "validation": 2, "test": 3}
 LIVE_BESIDE = 0.25
@@ -38,11 +38,6 @@ class Mixture:
 
     weights: Mapping[str, float]
     parts: Parts = ALL_PARTS
-
-    def without(self, kind: str) -> Mixture:
-        """The mixture without one kind of attack."""
-        left = {name: value for name, value in self.weights.items() if name != kind}
-        return Mixture(left, self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +75,8 @@ class _Job:
     mixture: Mixture
 
 
+_Fact = tuple[str, str, float]
+
 _job: _Job  # in the processes that draw
 
 
@@ -101,26 +98,23 @@ def make(
         count: of pictures.
         to: folder for the crops; what is in it is replaced.
         spec, mixture: how.
-        processes: that draw.
+        processes: that draw; 0: this one.
 
     Raises:
         InvalidArgument: no face of that split, or a kind of attack that there is not.
     """
-    chosen = [one for one in samples if one.split == split]
+    usable = [one for one in samples if one.split == split]
     unknown = {*mixture.weights} - {*KINDS}
-    if not chosen or unknown:
+    if not usable or unknown:
         raise InvalidArgument(f"No faces for {split}, or no such attacks: {sorted(unknown)}.")
-    global _job
-    _job = _Job(chosen, split, count, spec.looks if split == "train" else 1, spec, mixture)
+    job = _Job(usable, split, count, spec.looks if split == "train" else 1, spec, mixture)
     to.mkdir(parents=True, exist_ok=True)
-    n = count * _job.looks
-    shape = (n, 2, SIDE, SIDE, 3)
+    shape = (count * job.looks, 2, SIDE, SIDE, 3)
     pixels = np.lib.format.open_memmap(to / f"{split}.npy", "w+", np.uint8, shape)
-    facts: list[tuple[str, str, float]] = []
-    with multiprocessing.get_context("fork").Pool(processes, cv2.setNumThreads, (1,)) as pool:
-        for crops, *fact in pool.imap(_draw, range(count), chunksize=16):
-            pixels[len(facts) : len(facts) + len(crops)] = crops
-            facts += [tuple(fact)] * len(crops)  # type: ignore[list-item]
+    facts: list[_Fact] = []
+    for crops, fact in _drawn(job, processes):
+        pixels[len(facts) : len(facts) + len(crops)] = crops
+        facts += [fact] * len(crops)
     pixels.flush()
     kind, folder, context = zip(*facts, strict=True)
     np.savez(to / f"{split}.npz", kind=kind, folder=folder, context=np.float32(context))
@@ -138,8 +132,39 @@ def read(folder: Path, split: Split) -> CropSet:
         )
 
 
-def _draw(index: int) -> tuple[NDArray[np.uint8], str, str, float]:
-    """The crops of one picture, its kind, its data set and the context."""
+def chosen(
+    crops: CropSet, said: NDArray[np.float32], *, leave_out: Sequence[str], limit: int | None
+) -> tuple[CropSet, NDArray[np.float32]]:
+    """Crops and answers without some kinds of attack, and at most ``limit`` of them."""
+    index = np.flatnonzero(~np.isin(crops.kind, list(leave_out)))[:limit]
+    if len(index) == len(crops):
+        return crops, said
+    some = CropSet(
+        crops.pixels[index], crops.kind[index], crops.folder[index], crops.context[index]
+    )
+    return some, said[index]
+
+
+def _drawn(job: _Job, processes: int) -> Iterator[tuple[NDArray[np.uint8], _Fact]]:
+    """All pictures' crops, in order."""
+    if not processes:
+        _begin(job)
+        yield from map(_draw, range(job.count))
+        return
+    way = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+    with multiprocessing.get_context(way).Pool(processes, _begin, (job, 1)) as pool:
+        yield from pool.imap(_draw, range(job.count), chunksize=16)
+
+
+def _begin(job: _Job, threads: int | None = None) -> None:
+    global _job  # each process has its own
+    _job = job
+    if threads is not None:
+        cv2.setNumThreads(threads)
+
+
+def _draw(index: int) -> tuple[NDArray[np.uint8], _Fact]:
+    """The crops of one picture, and its kind, its data set and the context."""
     job = _job
     random = np.random.default_rng([job.spec.seed, SEEDS[job.split], index])
     weight = np.array([1.0 if one.folder == "lfw" else 3.0 for one in job.samples])
@@ -152,7 +177,8 @@ def _draw(index: int) -> tuple[NDArray[np.uint8], str, str, float]:
     size = taken.pixels.shape[0], taken.pixels.shape[1]
     boxes = [_jittered(taken, random, job.spec.jitter) for _ in range(job.looks)]
     crops = [[cut_context(taken.pixels, box, by, SIDE) for by in FACTORS] for box in boxes]
-    return np.array(crops), kind, source.folder, clamped_factor(taken.face, size, max(FACTORS))
+    context = clamped_factor(taken.face, size, max(FACTORS))
+    return np.array(crops), (kind, source.folder, context)
 
 
 def _kind(job: _Job, random: Random) -> str:

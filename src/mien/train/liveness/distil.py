@@ -16,7 +16,7 @@ from mien.liveness.minifasnet import LIVE
 from mien.train.liveness.config import Recipe
 from mien.train.liveness.crops import CropSet
 from mien.train.liveness.net import Tensors, Trunk, thinned, trunk_like
-from mien.train.liveness.teachers import softmax
+from mien.train.liveness.teachers import live_score, softmax
 
 __all__ = ["Lessons", "believe", "distil", "targets"]
 
@@ -32,21 +32,17 @@ class Lessons:
 
     Attributes:
         pixels: ``(n, 80, 80, 3)`` uint8 RGB.
-        wanted: ``(n, 2 mirrored, 3)``, probabilities.
+        wanted: ``(n, 3)``, probabilities.
     """
 
     pixels: NDArray[np.uint8]
     wanted: NDArray[np.float32]
 
-    def batch(
-        self, index: NDArray[np.intp], mirrored: NDArray[np.bool_]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, index: NDArray[np.intp]) -> tuple[torch.Tensor, torch.Tensor]:
         """Images ``(n, 3, 80, 80)`` BGR 0..255, and what is wanted of them."""
-        seen = self.pixels[index]
-        seen[mirrored] = seen[mirrored][:, :, ::-1]
-        image = torch.from_numpy(np.ascontiguousarray(seen[..., ::-1].transpose(0, 3, 1, 2)))
-        wanted = torch.from_numpy(self.wanted[index, mirrored.astype(int)])
-        return image.float(), wanted
+        seen = self.pixels[index][..., ::-1].transpose(0, 3, 1, 2)
+        image = torch.from_numpy(np.ascontiguousarray(seen)).float()
+        return image, torch.from_numpy(self.wanted[index])
 
 
 def targets(
@@ -55,14 +51,14 @@ def targets(
     """What a trunk is to say: what its teacher says, of attacks moved towards the truth.
 
     Args:
-        logits: of the teachers, ``(n, 2 mirrored, 2 nets, 3)``.
+        logits: of the teachers, ``(n, 2 nets, 3)``.
         crops: that they are of.
         recipe: how far, and of which attacks.
         which: of the nets.
     """
-    wanted = softmax(logits[:, :, which])
-    both = softmax(logits)[..., LIVE].mean(-1)  # (n, 2)
-    blind = crops.attack[:, None] & (both >= recipe.blind_from)
+    wanted = softmax(logits[:, which])
+    both = live_score(logits)
+    blind = crops.attack & (both >= recipe.blind_from)
     live = wanted[..., LIVE] * np.where(blind, 1 - recipe.true_weight, 1)
     others = (1 - live) / np.maximum(1 - wanted[..., LIVE], 1e-9)
     wanted = wanted * others[..., None]
@@ -88,8 +84,8 @@ def distil(
     torch.set_num_threads(recipe.threads)
     random = np.random.default_rng(recipe.seed)
     if recipe.keep > 0:
-        some = random.choice(len(lessons.pixels), min(256, len(lessons.pixels)), replace=False)
-        images = lessons.batch(np.sort(some), np.zeros(len(some), bool))[0]
+        some = random.choice(len(lessons.pixels), min(96, len(lessons.pixels)), replace=False)
+        images = lessons.batch(np.sort(some))[0]
         net = thinned(teacher, images, keep=recipe.keep)
     else:
         net = trunk_like(teacher, keep=0.5)
@@ -104,26 +100,28 @@ def _fit(
     random: np.random.Generator,
     say: Say,
 ) -> Trunk:
-    steps = max(1, len(lessons.pixels) // recipe.batch)
+    drawn = min(recipe.crops, len(lessons.pixels))
+    steps = max(1, drawn // recipe.batch)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     plan = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=steps * recipe.epochs, pct_start=0.15
     )
-    best, least, waited = copy.deepcopy(net), float("inf"), 0
+    best, least, waited = copy.deepcopy(net), _checked(net, check), 0
+    say(f"begun: held out {least:.4f}")
     for epoch in range(recipe.epochs):
         net.train()
-        order = random.permutation(len(lessons.pixels))
+        order = random.permutation(len(lessons.pixels))[:drawn]
         total = 0.0
         for step in range(steps):
             index = np.sort(order[step * recipe.batch : (step + 1) * recipe.batch])
-            image, wanted = lessons.batch(index, random.random(len(index)) < 0.5)
+            image, wanted = lessons.batch(index)
             loss = _loss(net(image), wanted)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
             plan.step()
-            total += float(loss)
+            total += loss.item()
         reached = _checked(net, check)
         say(f"epoch {epoch + 1}: loss {total / steps:.4f}, held out {reached:.4f}")
         if reached < least:
@@ -151,8 +149,8 @@ def _checked(net: Trunk, check: Lessons) -> float:
     with torch.no_grad():
         for first in range(0, len(check.pixels), 128):
             index = np.arange(first, min(first + 128, len(check.pixels)))
-            image, wanted = check.batch(index, np.zeros(len(index), bool))
-            losses.append(float(_loss(net(image), wanted)) * len(index))
+            image, wanted = check.batch(index)
+            losses.append(_loss(net(image), wanted).item() * len(index))
     return sum(losses) / len(check.pixels)
 
 

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.liveness.student import SIDE
-from mien.train.liveness.net import BLOCKS, DOWN, Block, Bottleneck, Gate, Trunk
+from mien.train.liveness.net import BLOCKS, DOWN, MULTIPLE, Block, Bottleneck, Gate, Trunk
 
 __all__ = ["export"]
 
 OPSET = 17
 IR_VERSION = 8
+SMALL = 1024
+"""Weights of fewer numbers keep their 32 bits."""
 
 Array = NDArray[np.float32]
 
@@ -35,12 +37,24 @@ def export(trunks: dict[str, Trunk]) -> bytes:
     image = ["n", 3, SIDE, SIDE]
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, image) for name in trunks]
     output = helper.make_tensor_value_info("belief", TensorProto.FLOAT, ["n", 3])
-    weights = [numpy_helper.from_array(value, name) for name, value in graph.weights.items()]
-    made = helper.make_graph(graph.nodes, "student", inputs, [output], weights)
+    nodes, weights = _halved(graph.weights)
+    made = helper.make_graph([*nodes, *graph.nodes], "student", inputs, [output], weights)
     opset = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(made, opset_imports=opset, ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _halved(weights: dict[str, Array]) -> tuple[list[Any], list[Any]]:
+    """Large weights in 16 bits, and the nodes that widen them, which runtimes do at loading."""
+    nodes, kept = [], []
+    for name, value in weights.items():
+        if value.size < SMALL:
+            kept.append(numpy_helper.from_array(value, name))
+        else:
+            kept.append(numpy_helper.from_array(value.astype(np.float16), f"{name}.16"))
+            nodes.append(helper.make_node("Cast", [f"{name}.16"], [name], to=TensorProto.FLOAT))
+    return nodes, kept
 
 
 class _Graph:
@@ -80,21 +94,28 @@ class _Graph:
         return self.add("Softmax", [at], f"{prefix}.belief", axis=-1)
 
     def bottleneck(self, name: str, at: str, block: Bottleneck) -> str:
-        out = self.block(f"{name}.conv", at, block.conv)
-        out = self.block(f"{name}.dw", out, block.conv_dw)
-        out = self.block(f"{name}.project", out, block.project)
+        more = -block.conv.conv.out_channels % MULTIPLE
+        out = self.block(f"{name}.conv", at, block.conv, grown=(more, 0))
+        out = self.block(f"{name}.dw", out, block.conv_dw, grown=(more, 0))
+        out = self.block(f"{name}.project", out, block.project, grown=(0, more))
         if block.se_module is not None:
             out = self.gate(f"{name}.se", out, block.se_module)
         return self.add("Add", [at, out], f"{name}.sum") if block.residual else out
 
-    def block(self, name: str, at: str, block: Block) -> str:
+    def block(self, name: str, at: str, block: Block, *, grown: tuple[int, int] = (0, 0)) -> str:
+        """A convolution and its slope; ``grown``: channels of zeros more, going out and in."""
         conv = block.conv
+        out, into = grown
         facts = {
-            "group": conv.groups,
+            "group": conv.groups + out if conv.groups > 1 else 1,
             "strides": list(conv.stride),
             "pads": [*conv.padding, *conv.padding],
         }
-        at = self.add("Conv", [at, *self.folded(name, conv, block.bn)], name, **facts)
+        kernel, bias = self.folded(name, conv, block.bn)
+        sides = ((0, out), (0, into), (0, 0), (0, 0))
+        self.weights[kernel] = np.pad(self.weights[kernel], sides)
+        self.weights[bias] = np.pad(self.weights[bias], (0, out))
+        at = self.add("Conv", [at, kernel, bias], name, **facts)
         if block.slope is None:
             return at
         return self.add("LeakyRelu", [at], f"{name}.slope", alpha=block.slope)

@@ -22,6 +22,8 @@ Tensors = Mapping[str, NDArray[np.float32]]
 BLOCKS = {"conv_3": 4, "conv_4": 6, "conv_5": 2}
 DOWN = {"conv_3": "conv_23", "conv_4": "conv_34", "conv_5": "conv_45"}
 """The layer before each stage, which halves the picture."""
+NARROW = 64
+"""Layers with fewer inner channels keep them all: they cost little."""
 MULTIPLE = 8
 """Widths are multiples of it: runtimes compute so many channels at once."""
 
@@ -38,7 +40,7 @@ class Block(nn.Module):
         stride: int = 1,
         groups: int = 1,
         pad: int | None = None,
-        slope: float | None = 0.25,
+        slope: float | torch.Tensor | None = 0.25,
     ) -> None:
         super().__init__()
         around = kernel // 2 if pad is None else pad
@@ -48,7 +50,11 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.bn(self.conv(x))
-        return x if self.slope is None else nn.functional.leaky_relu(x, self.slope)
+        if self.slope is None:
+            return x
+        if isinstance(self.slope, torch.Tensor):
+            return nn.functional.prelu(x, self.slope)
+        return nn.functional.leaky_relu(x, self.slope)
 
 
 class Gate(nn.Module):
@@ -108,7 +114,7 @@ class Trunk(nn.Module):
     """One slim MiniFASNet: ``(n, 3, 80, 80)`` BGR 0..255 in, logits ``(n, 3)`` out.
 
     Args:
-        width: channels inside each bottleneck and of the last layers, by name.
+        width: channels inside each bottleneck, and of the last layers (``conv_6``), by name.
         gates: inner channels of the bottlenecks that weigh their channels.
     """
 
@@ -136,6 +142,7 @@ class Trunk(nn.Module):
         self.prob = nn.Linear(128, 3, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits ``(n, 3)``."""
         x = self.conv2_dw(self.conv1(x))
         for stage in BLOCKS:
             x = getattr(self, stage)(getattr(self, DOWN[stage])(x))
@@ -147,8 +154,8 @@ def trunk_like(teacher: Tensors, *, keep: float) -> Trunk:
     """A trunk of random numbers with ``keep`` times the inner channels of a published net."""
     names = [*DOWN.values(), *(f"{s}.model.{i}" for s, n in BLOCKS.items() for i in range(n))]
     inner = {name: len(teacher[f"{name}.conv.conv.weight"]) for name in names}
-    inner["conv_6"] = len(teacher["conv_6_sep.conv.weight"])
     width = {name: _rounded(count, keep) for name, count in inner.items()}
+    width["conv_6"] = len(teacher["conv_6_sep.conv.weight"])
     gate = "{}.se_module.fc1.weight"
     gates = {
         name: len(teacher[gate.format(name)]) for name in names if gate.format(name) in teacher
@@ -160,54 +167,98 @@ def thinned(teacher: Tensors, images: torch.Tensor, *, keep: float) -> Trunk:
     """A trunk that keeps the inner channels that matter most, weights and all.
 
     A channel matters by how much it adds to what comes out of its bottleneck on ``images``: the
-    root mean square of its activation times the length of its outgoing weights.
+    root mean square of its activation times the length of its outgoing weights. What goes out of
+    a bottleneck is then fitted to the teacher's, layer by layer (He, Zhang, Sun, "Channel Pruning
+    for Accelerating Very Deep Neural Networks", ICCV 2017).
 
     Args:
         teacher: tensors of a published checkpoint, by their names without ``module.``.
         images: ``(n, 3, 80, 80)`` BGR 0..255.
         keep: share of the inner channels that stay.
     """
-    full = trunk_like(teacher, keep=1.0)
-    _copy(full, teacher, {})
-    wide = {name: index for name, index in _inner(teacher, full).items() if index is not None}
-    seen = _power(full, images, wide)
-    slim = trunk_like(teacher, keep=keep)
+    full = trunk_like(teacher, keep=1.0).eval()
+    _copy(full, teacher, {}, exact=True)
+    layers = _inner_layers(teacher)
+    seen = _power(full, images, layers)
+    slim = trunk_like(teacher, keep=keep).eval()
     kept = {
-        name: np.sort(np.argsort(-seen[name] * _outgoing(teacher, name))[: _width(slim, name)])
-        for name in wide
+        name: np.sort(np.argsort(-seen[name] * _outgoing(teacher, name))[: _width(slim, layer)])
+        for name, layer in layers.items()
     }
     _copy(slim, teacher, kept)
+    with torch.no_grad():
+        _refit(slim, full, images)
     return slim
 
 
+@torch.no_grad()
+def _refit(slim: Trunk, full: Trunk, images: torch.Tensor) -> None:
+    """Fit what goes out of each layer of ``slim`` to what goes out of ``full``'s, in order."""
+    here = there = images
+    for name in ("conv1", "conv2_dw"):
+        here, there = getattr(slim, name)(here), getattr(full, name)(there)
+    for stage in BLOCKS:
+        pairs = [(getattr(slim, DOWN[stage]), getattr(full, DOWN[stage]))]
+        pairs += zip(getattr(slim, stage).model, getattr(full, stage).model, strict=True)
+        for mine, other in pairs:
+            wanted = other.project(other.conv_dw(other.conv(there)))
+            if other.residual and other.se_module is None:
+                wanted = wanted + there - here
+            inner = mine.conv_dw(mine.conv(here))
+            _fit_conv(mine.project, inner, wanted)
+            here, there = mine(here), other(there)
+
+
+def _fit_conv(block: Block, inner: torch.Tensor, wanted: torch.Tensor) -> None:
+    rows, targets = (x.permute(0, 2, 3, 1).flatten(0, 2) for x in (inner, wanted))
+    weight, shift = _least_squares(rows, targets)
+    block.conv.weight.copy_(weight[:, :, None, None])
+    _set_norm(block.bn, rows @ weight.T, shift)
+
+
+def _least_squares(rows: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights ``(out, in)`` and shift ``(out,)``, with a little ridge."""
+    x, y = rows.double(), wanted.double()
+    x0, y0 = x.mean(0), y.mean(0)
+    gram = (x - x0).T @ (x - x0)
+    ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    weight = torch.linalg.solve(gram + ridge, (x - x0).T @ (y - y0)).T
+    return weight.float(), (y0 - weight @ x0).float()
+
+
+def _set_norm(norm: nn.Module, values: torch.Tensor, shift: torch.Tensor) -> None:
+    """A normalisation that adds ``shift`` and changes nothing else, with true statistics."""
+    mean, variance = values.mean(0), values.var(0, unbiased=False)
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_((variance + norm.eps).sqrt())
+    norm.bias.copy_(shift + mean)
+
+
 def _rounded(count: int, keep: float) -> int:
-    if keep >= 1:
+    if keep >= 1 or count < NARROW:
         return count
     return max(MULTIPLE, min(count, MULTIPLE * round(count * keep / MULTIPLE)))
 
 
-def _inner(teacher: Tensors, net: Trunk) -> dict[str, str | None]:
-    names = [
-        name.removesuffix(".conv.conv.weight")
-        for name in teacher
-        if name.endswith(".conv.conv.weight")
-    ]
-    return {**{name: f"{name}.conv_dw" for name in names}, "conv_6": "conv_6_dw"}
+def _inner_layers(teacher: Tensors) -> dict[str, str]:
+    """The bottlenecks, and where their inner channels can be seen."""
+    ending = ".conv.conv.weight"
+    names = [name.removesuffix(ending) for name in teacher if name.endswith(ending)]
+    return {name: f"{name}.conv_dw" for name in names}
 
 
 def _outgoing(teacher: Tensors, name: str) -> NDArray[np.float32]:
-    out = "linear.weight" if name == "conv_6" else f"{name}.project.conv.weight"
-    weight = teacher[out]
+    weight = teacher[f"{name}.project.conv.weight"]
     return np.sqrt((weight.reshape(len(weight), -1) ** 2).sum(0))
 
 
-def _width(net: Trunk, name: str) -> int:
-    layer = "conv_6_dw" if name == "conv_6" else f"{name}.conv_dw"
+def _width(net: Trunk, layer: str) -> int:
     return int(net.get_submodule(layer).conv.out_channels)
 
 
 def _power(
-    net: Trunk, images: torch.Tensor, layers: Mapping[str, str | None]
+    net: Trunk, images: torch.Tensor, layers: Mapping[str, str]
 ) -> dict[str, NDArray[np.float32]]:
     """Root mean square of the activation of each inner channel."""
     found: dict[str, NDArray[np.float32]] = {}
@@ -221,7 +272,6 @@ def _power(
     hooks = [
         net.get_submodule(layer).register_forward_hook(watch(name))
         for name, layer in layers.items()
-        if layer is not None
     ]
     net.eval()
     with torch.no_grad():
@@ -231,20 +281,24 @@ def _power(
     return found
 
 
-def _copy(net: Trunk, teacher: Tensors, kept: Mapping[str, NDArray[np.intp]]) -> None:
-    """The teacher's weights, of the kept inner channels; slopes become their layer's mean."""
+def _copy(
+    net: Trunk,
+    teacher: Tensors,
+    kept: Mapping[str, NDArray[np.intp]],
+    *,
+    exact: bool = False,
+) -> None:
+    """The teacher's weights, of the kept inner channels; slopes become their layer's mean.
+
+    With ``exact``, each channel keeps its own slope.
+    """
     state = net.state_dict()
     for name in state:
         if name.endswith("num_batches_tracked"):
             continue
         value = np.asarray(teacher[name], np.float32)
         for inner, index in kept.items():
-            if inner == "conv_6":
-                if name.startswith(("conv_6_sep", "conv_6_dw")):
-                    value = value[index]
-                elif name == "linear.weight":
-                    value = value[:, index]
-            elif name.startswith((f"{inner}.conv.", f"{inner}.conv_dw.")):
+            if name.startswith((f"{inner}.conv.", f"{inner}.conv_dw.")):
                 value = value[index]
             elif name == f"{inner}.project.conv.weight":
                 value = value[:, index]
@@ -254,8 +308,6 @@ def _copy(net: Trunk, teacher: Tensors, kept: Mapping[str, NDArray[np.intp]]) ->
         if isinstance(module, Block) and module.slope is not None:
             slopes = teacher[f"{name}.prelu.weight"]
             for inner, index in kept.items():
-                if name in (f"{inner}.conv", f"{inner}.conv_dw") or (
-                    inner == "conv_6" and name == "conv_6_sep"
-                ):
+                if name in (f"{inner}.conv", f"{inner}.conv_dw"):
                     slopes = slopes[index]
-            module.slope = float(np.mean(slopes))
+            module.slope = torch.from_numpy(slopes.reshape(-1)) if exact else float(slopes.mean())

@@ -17,7 +17,7 @@ from mien.train.attacks import Taken
 from mien.train.liveness.config import Photos
 from mien.types import RGB, Box
 
-__all__ = ["Sample", "Split", "gather"]
+__all__ = ["Sample", "Split", "gather", "part_of_person"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -43,8 +43,9 @@ class Sample:
 
 
 def gather(root: Path, chosen: Photos, engine: Engine) -> list[Sample]:
-    """The largest face of each photo, split by people; whoever looks like somebody who is held out
-    is not trained on.
+    """The largest face of each photo, split by people.
+
+    Whoever looks like somebody who is held out is not trained on.
 
     Args:
         root: folder of the data sets.
@@ -78,14 +79,14 @@ def _files(root: Path, chosen: Photos) -> Iterator[tuple[str, Split, Path]]:
                 yield folder, split, file
     for folder in chosen.by_person:
         for person in sorted(path for path in (root / folder).iterdir() if path.is_dir()):
-            part = _part(person.name, chosen)
+            part = part_of_person(person.name, chosen)
             for file in sorted(person.rglob("*")):
                 if file.suffix.lower() in SUFFIXES:
                     yield folder, part, file
 
 
-def _part(person: str, chosen: Photos) -> Split:
-    """Which part somebody belongs to, by the name alone."""
+def part_of_person(person: str, chosen: Photos) -> Split:
+    """What somebody of ``by_person`` is used for, by the name alone."""
     place = zlib.crc32(person.encode()) / 2**32
     if place < chosen.test_share:
         return "test"

@@ -1,4 +1,4 @@
-"""The teachers: what both MiniFASNets say of crops, as they are and mirrored."""
+"""The teachers: what both MiniFASNets say of crops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Logits = NDArray[np.float32]
 
 
 def teach(crops: CropSet, models: ModelStore, to: Path | None = None) -> Logits:
-    """The logits of both nets, ``(n, 2 mirrored, 2 nets, 3)``.
+    """The logits of both nets, ``(n, 2 nets, 3)``.
 
     Args:
         crops: what they are shown.
@@ -33,25 +33,16 @@ def teach(crops: CropSet, models: ModelStore, to: Path | None = None) -> Logits:
         kept: Logits = np.load(to)
         if len(kept) == len(crops):
             return kept
-    answers = np.empty((len(crops), 2, 2, 3), np.float32)
+    answers = np.empty((len(crops), 2, 3), np.float32)
     for which, name in enumerate(TEACHERS):
         net = models.open(models.card(name, "liveness"))
         for first in range(0, len(crops), BATCH):
             part = slice(first, first + BATCH)
             image = crops.pixels[part, which, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)
-            for mirrored, seen in enumerate((image, image[..., ::-1])):
-                answers[part, mirrored, which] = _run(net, np.ascontiguousarray(seen))
+            answers[part, which] = net.run({"image": np.ascontiguousarray(image)})["logit"]
     if to is not None:
         np.save(to, answers)
     return answers
-
-
-def _run(net: object, image: NDArray[np.float32]) -> Logits:
-    run = net.run  # type: ignore[attr-defined]
-    try:
-        return np.asarray(run({"image": image})["logit"])
-    except Exception:  # pragma: no cover
-        return np.concatenate([run({"image": one[None]})["logit"] for one in image])
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
