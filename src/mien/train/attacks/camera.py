@@ -42,7 +42,7 @@ def shaded(seen: Floats, random: Random) -> Floats:
     slope = random.uniform(-0.18, 0.18, 2)
     y = np.linspace(-slope[0], slope[0], high, dtype=np.float32)[:, None]
     x = np.linspace(-slope[1], slope[1], wide, dtype=np.float32)[None]
-    return seen * (1 + x + y)[..., None]
+    return np.asarray(seen * (1 + x + y)[..., None], np.float32)
 
 
 def develop(seen: Floats, random: Random, *, gentle: float = 1.0) -> RGB:
@@ -69,7 +69,7 @@ def develop(seen: Floats, random: Random, *, gentle: float = 1.0) -> RGB:
     picture = np.asarray(np.clip(out * 255, 0, 255), np.uint8)
     quality = int(np.clip(random.normal(85, 12), 35, 98))
     data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
 
 
 def _streak(random: Random) -> Floats:
@@ -80,4 +80,4 @@ def _streak(random: Random) -> Floats:
     reach = (long - 1) / 2 * np.array([np.cos(angle), np.sin(angle)])
     first, last = (np.round((long - 1) / 2 + sign * reach).astype(int) for sign in (-1, 1))
     cv2.line(kernel, (int(first[0]), int(first[1])), (int(last[0]), int(last[1])), 1.0)
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)

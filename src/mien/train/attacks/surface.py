@@ -7,6 +7,7 @@ cut out along the head.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,8 @@ from mien.types import RGB, Box
 
 __all__ = ["Floats", "Random", "Surface", "bent", "cut_out", "part_of", "screen", "sheet"]
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
+"""float32; OpenCV's types say no more than that it is an array."""
 Random = np.random.Generator
 
 LONGEST = 420
@@ -102,16 +104,17 @@ def cut_out(photo: Surface, random: Random, *, holes: bool) -> Surface:
     """The face cut out along the head, sloppily; with ``holes``, as a mask with its eyes cut."""
     face = photo.face
     middle = np.array([(face.x0 + face.x1) / 2, (face.y0 + face.y1) / 2 - 0.06 * face.height])
-    axes = np.array([face.width, face.height]) * random.uniform([0.5, 0.52], [0.85, 0.85])
+    axes: Floats = np.array([face.width, face.height]) * random.uniform([0.5, 0.52], [0.85, 0.85])
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    rough = 1 + sum(
+    waves = [
         random.normal(0, 0.035) * np.cos(n * angles + random.uniform(0, 6)) for n in range(2, 6)
-    )
+    ]
+    rough = 1 + np.sum(waves, axis=0)
     outline = middle + np.stack([np.cos(angles), np.sin(angles)], 1) * axes * rough[:, None]
     alpha = np.zeros(photo.pixels.shape[:2], np.float32)
     cv2.fillPoly(alpha, [np.round(outline * 8).astype(np.int32)], 1.0, shift=3)
     if random.random() < 0.4:  # the neck and shoulders stay on
-        top = int(np.clip(face.y1 - 0.1 * face.height, 0, alpha.shape[0]))
+        top = max(0, int(face.y1 - 0.1 * face.height))
         left, right = middle[0] - 0.5 * axes[0], middle[0] + 0.5 * axes[0]
         alpha[top:, max(0, int(left)) : max(1, int(right))] = 1
     if holes:

@@ -69,6 +69,7 @@ class Recipe:
         epochs: at most; training stops when the validation loss has not fallen for ``patience``.
         crops: that an epoch draws at random from all.
         batch, rate, decay, patience, seed: as usual.
+        pull: how strongly the last layer is held to what it was when it is fitted at the end.
         true_weight: how far an attack's label is moved from the teacher's to what it really is.
         blind_from: only where the teacher's score of an attack is at least this.
         threads: that torch may use.
@@ -78,10 +79,11 @@ class Recipe:
     epochs: int = 6
     crops: int = 2000
     batch: int = 48
-    rate: float = 6e-4
+    rate: float = 2e-4
     decay: float = 1e-4
     patience: int = 2
     seed: int = 5
+    pull: float = 0.01
     true_weight: float = 0.0
     blind_from: float = 0.0
     threads: int = 1

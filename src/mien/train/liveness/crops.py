@@ -117,7 +117,7 @@ def make(
         facts += [fact] * len(crops)
     pixels.flush()
     kind, folder, context = zip(*facts, strict=True)
-    np.savez(to / f"{split}.npz", kind=kind, folder=folder, context=np.float32(context))
+    np.savez(to / f"{split}.npz", kind=kind, folder=folder, context=np.array(context, np.float32))
     return read(to, split)
 
 
@@ -207,7 +207,8 @@ def _prepared(taken: Taken, random: Random) -> Taken:
     by = min(1.0, random.uniform(45, 260) / box.height)
     if by < 1 and random.random() < 0.5:
         size = (max(2, round(pixels.shape[1] * by)), max(2, round(pixels.shape[0] * by)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels = np.asarray(small, np.uint8)
         x1, y1 = min(box.x1 * by, size[0]), min(box.y1 * by, size[1])
         box = Box(box.x0 * by, box.y0 * by, x1, y1)
     return Taken(np.ascontiguousarray(pixels), box)

@@ -18,7 +18,7 @@ from mien.train.liveness.crops import CropSet
 from mien.train.liveness.net import Tensors, Trunk, thinned, trunk_like
 from mien.train.liveness.teachers import live_score, softmax
 
-__all__ = ["Lessons", "believe", "distil", "targets"]
+__all__ = ["Lessons", "distil", "features", "fit_head", "targets"]
 
 Say = Callable[[str], None]
 
@@ -89,7 +89,50 @@ def distil(
         net = thinned(teacher, images, keep=recipe.keep)
     else:
         net = trunk_like(teacher, keep=0.5)
-    return _fit(net, lessons, check, recipe, random, say)
+    if recipe.epochs:
+        net = _fit(net, lessons, check, recipe, random, say)
+    fit_head(net, features(net, lessons.pixels), lessons.wanted, pull=recipe.pull)
+    say(f"head fitted: held out {_checked(net, check):.4f}")
+    return net
+
+
+def features(net: Trunk, pixels: NDArray[np.uint8]) -> torch.Tensor:
+    """What the head looks at, of crops: ``(n, last)``."""
+    net.eval()
+    parts = np.array_split(np.arange(len(pixels)), max(1, len(pixels) // 128))
+    nothing = np.zeros((len(pixels), 3), np.float32)
+    with torch.no_grad():
+        return torch.cat([net.features(Lessons(pixels, nothing).batch(one)[0]) for one in parts])
+
+
+def fit_head(net: Trunk, seen: torch.Tensor, wanted: NDArray[np.float32], *, pull: float) -> None:
+    """Fit the last layer alone: a convex problem, solved by L-BFGS (Liu and Nocedal 1989).
+
+    Args:
+        net: whose head is fitted.
+        seen: what it looks at, ``(n, last)``.
+        wanted: probabilities, ``(n, 3)``.
+        pull: how strongly each weight is held to what it was, by the deviation of its feature.
+    """
+    spread = seen.std(0).clamp_min(1e-6)
+    middle = seen.mean(0)
+    scaled, targets = (seen - middle) / spread, torch.from_numpy(wanted)
+    begun = net.head.weight.detach() * spread
+    weight = begun.clone().requires_grad_(True)
+    bias = (net.head.bias + net.head.weight @ middle).detach().clone().requires_grad_(True)
+    solver = torch.optim.LBFGS([weight, bias], max_iter=60, line_search_fn="strong_wolfe")
+
+    def step() -> torch.Tensor:
+        solver.zero_grad()
+        logits = scaled @ weight.T + bias
+        loss = _loss(logits, targets) + pull * (weight - begun).square().sum()
+        loss.backward()
+        return loss
+
+    solver.step(step)
+    with torch.no_grad():
+        net.head.weight.copy_(weight / spread)
+        net.head.bias.copy_(bias - net.head.weight @ middle)
 
 
 def _fit(
@@ -109,7 +152,7 @@ def _fit(
     best, least, waited = copy.deepcopy(net), _checked(net, check), 0
     say(f"begun: held out {least:.4f}")
     for epoch in range(recipe.epochs):
-        net.train()
+        net.train(recipe.keep == 0)  # statistics that were fitted to the teacher stay
         order = random.permutation(len(lessons.pixels))[:drawn]
         total = 0.0
         for step in range(steps):
@@ -152,15 +195,3 @@ def _checked(net: Trunk, check: Lessons) -> float:
             image, wanted = check.batch(index)
             losses.append(_loss(net(image), wanted).item() * len(index))
     return sum(losses) / len(check.pixels)
-
-
-def believe(net: Trunk, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The trunk's probabilities of crops, ``(n, 3)``."""
-    net.eval()
-    out = []
-    with torch.no_grad():
-        for first in range(0, len(pixels), 128):
-            seen = pixels[first : first + 128, :, :, ::-1].transpose(0, 3, 1, 2)
-            image = torch.from_numpy(np.ascontiguousarray(seen)).float()
-            out.append(torch.softmax(net(image), 1).numpy())
-    return np.concatenate(out)

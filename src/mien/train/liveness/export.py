@@ -33,8 +33,8 @@ def export(trunks: dict[str, Trunk]) -> bytes:
     graph = _Graph()
     beliefs = [graph.trunk(name, trunk.eval()) for name, trunk in trunks.items()]
     graph.add("Sum", beliefs, "sum")
-    graph.add("Mul", ["sum", graph.weight("share", np.float32([1 / len(beliefs)]))], "belief")
-    image = ["n", 3, SIDE, SIDE]
+    graph.add("Mul", ["sum", graph.weight("share", np.array([1 / len(beliefs)], np.float32))], "belief")
+    image: list[str | int | None] = ["n", 3, SIDE, SIDE]
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, image) for name in trunks]
     output = helper.make_tensor_value_info("belief", TensorProto.FLOAT, ["n", 3])
     nodes, weights = _halved(graph.weights)
@@ -82,13 +82,10 @@ class _Graph:
         at = self.block(f"{prefix}.conv_6_sep", at, trunk.conv_6_sep)
         at = self.block(f"{prefix}.conv_6_dw", at, trunk.conv_6_dw)
         at = self.add("Flatten", [at], f"{prefix}.flat")
-        scale, shift = _affine(trunk.bn)
-        dense = _array(trunk.prob.weight) @ (scale[:, None] * _array(trunk.linear.weight))
-        bias = _array(trunk.prob.weight) @ shift
         inputs = [
             at,
-            self.weight(f"{prefix}.dense", dense),
-            self.weight(f"{prefix}.bias", bias),
+            self.weight(f"{prefix}.dense", _array(trunk.head.weight)),
+            self.weight(f"{prefix}.bias", _array(trunk.head.bias)),
         ]
         at = self.add("Gemm", inputs, f"{prefix}.logit", transB=1)
         return self.add("Softmax", [at], f"{prefix}.belief", axis=-1)

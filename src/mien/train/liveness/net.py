@@ -1,8 +1,9 @@
 """The student's net in torch: two slim MiniFASNets, each begun as a thinned copy of its teacher.
 
 Source of the architecture: minivision-ai, Silent-Face-Anti-Spoofing (Apache-2.0),
-``src/model_lib/MiniFASNet.py``. What differs: inner channels are fewer, and each layer has one
-slope below zero instead of one a channel, so that every runtime joins it to the convolution.
+``src/model_lib/MiniFASNet.py``. What differs: inner channels are fewer, the last two layers are
+one, and each layer has one slope below zero instead of one a channel, so that every runtime joins
+it to the convolution.
 """
 
 # mypy: disable-error-code="misc,no-untyped-call,no-any-return"
@@ -136,18 +137,18 @@ class Trunk(nn.Module):
         last = width["conv_6"]
         self.conv_6_sep = Block(channels, last, 1)
         self.conv_6_dw = Block(last, last, 5, groups=last, pad=0, slope=None)
-        self.linear = nn.Linear(last, 128, bias=False)
-        self.bn = nn.BatchNorm1d(128)
-        self.drop = nn.Dropout(0.2)
-        self.prob = nn.Linear(128, 3, bias=False)
+        self.head = nn.Linear(last, 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits ``(n, 3)``."""
+        return self.head(self.features(x))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """What the head looks at, ``(n, last)``."""
         x = self.conv2_dw(self.conv1(x))
         for stage in BLOCKS:
             x = getattr(self, stage)(getattr(self, DOWN[stage])(x))
-        x = self.conv_6_dw(self.conv_6_sep(x)).flatten(1)
-        return self.prob(self.drop(self.bn(self.linear(x))))
+        return self.conv_6_dw(self.conv_6_sep(x)).flatten(1)
 
 
 def trunk_like(teacher: Tensors, *, keep: float) -> Trunk:
@@ -191,7 +192,6 @@ def thinned(teacher: Tensors, images: torch.Tensor, *, keep: float) -> Trunk:
     return slim
 
 
-@torch.no_grad()
 def _refit(slim: Trunk, full: Trunk, images: torch.Tensor) -> None:
     """Fit what goes out of each layer of ``slim`` to what goes out of ``full``'s, in order."""
     here = there = images
@@ -290,11 +290,13 @@ def _copy(
 ) -> None:
     """The teacher's weights, of the kept inner channels; slopes become their layer's mean.
 
+    Its last two layers have nothing but a normalisation between them: they are one here.
+
     With ``exact``, each channel keeps its own slope.
     """
     state = net.state_dict()
     for name in state:
-        if name.endswith("num_batches_tracked"):
+        if name.endswith("num_batches_tracked") or name.startswith("head"):
             continue
         value = np.asarray(teacher[name], np.float32)
         for inner, index in kept.items():
@@ -303,6 +305,11 @@ def _copy(
             elif name == f"{inner}.project.conv.weight":
                 value = value[:, index]
         state[name] = torch.from_numpy(np.ascontiguousarray(value))
+    scale = teacher["bn.weight"] / np.sqrt(teacher["bn.running_var"] + 1e-5)
+    shift = teacher["bn.bias"] - teacher["bn.running_mean"] * scale
+    weight = teacher["prob.weight"] @ (scale[:, None] * teacher["linear.weight"])
+    state["head.weight"] = torch.from_numpy(weight.astype(np.float32))
+    state["head.bias"] = torch.from_numpy((teacher["prob.weight"] @ shift).astype(np.float32))
     net.load_state_dict(state)
     for name, module in net.named_modules():
         if isinstance(module, Block) and module.slope is not None:

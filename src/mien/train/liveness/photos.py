@@ -112,9 +112,8 @@ def _smaller(pixels: RGB, box: Box, longest: int) -> tuple[RGB, Box]:
     high, wide = pixels.shape[:2]
     by = min(1.0, longest / max(high, wide))
     if by < 1:
-        pixels = cv2.resize(
-            pixels, (round(wide * by), round(high * by)), interpolation=cv2.INTER_AREA
-        )
+        size = (round(wide * by), round(high * by))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     high, wide = pixels.shape[:2]
     x0, y0 = max(0.0, box.x0 * by), max(0.0, box.y0 * by)
     return pixels, Box(x0, y0, min(box.x1 * by, wide), min(box.y1 * by, high))
