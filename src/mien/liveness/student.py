@@ -22,7 +22,7 @@ STUDENT = "student"
 """Its card, and its name in answers."""
 
 STUDENT_THRESHOLDS: Mapping[LivenessCondition, float] = MappingProxyType(
-    {"weak": 0.2, "balanced": 0.4, "strict": 0.7}
+    {"weak": 0.15, "balanced": 0.3, "strict": 0.6}
 )
 """From what score on a face is live, where the student speaks."""
 

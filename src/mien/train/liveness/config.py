@@ -70,21 +70,22 @@ class Recipe:
         crops: that an epoch draws at random from all.
         batch, rate, decay, patience, seed: as usual.
         pull: how strongly the last layer is held to what it was when it is fitted at the end.
-        true_weight: how far an attack's label is moved from the teacher's to what it really is.
+        true_weight: how far an attack's label is moved from the teacher's to what it really is,
+            for the last layer alone; what is before it learns what the teacher says.
         blind_from: only where the teacher's score of an attack is at least this.
         threads: that torch may use.
     """
 
     keep: float = 0.75
-    epochs: int = 6
-    crops: int = 2000
-    batch: int = 48
-    rate: float = 2e-4
+    epochs: int = 5
+    crops: int = 2500
+    batch: int = 32
+    rate: float = 3e-5
     decay: float = 1e-4
     patience: int = 2
     seed: int = 5
-    pull: float = 0.01
-    true_weight: float = 0.0
+    pull: float = 0.1
+    true_weight: float = 0.5
     blind_from: float = 0.0
     threads: int = 1
 

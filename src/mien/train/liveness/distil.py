@@ -32,11 +32,13 @@ class Lessons:
 
     Attributes:
         pixels: ``(n, 80, 80, 3)`` uint8 RGB.
-        wanted: ``(n, 3)``, probabilities.
+        wanted: ``(n, 3)``, probabilities: what the teacher says.
+        final: the same for the last layer, moved towards the truth.
     """
 
     pixels: NDArray[np.uint8]
     wanted: NDArray[np.float32]
+    final: NDArray[np.float32]
 
     def batch(self, index: NDArray[np.intp]) -> tuple[torch.Tensor, torch.Tensor]:
         """Images ``(n, 3, 80, 80)`` BGR 0..255, and what is wanted of them."""
@@ -48,7 +50,7 @@ class Lessons:
 def targets(
     logits: NDArray[np.float32], crops: CropSet, recipe: Recipe, which: int
 ) -> NDArray[np.float32]:
-    """What a trunk is to say: what its teacher says, of attacks moved towards the truth.
+    """What the last layer is to say: what its teacher says, of attacks moved towards the truth.
 
     Args:
         logits: of the teachers, ``(n, 2 nets, 3)``.
@@ -91,7 +93,7 @@ def distil(
         net = trunk_like(teacher, keep=0.5)
     if recipe.epochs:
         net = _fit(net, lessons, check, recipe, random, say)
-    fit_head(net, features(net, lessons.pixels), lessons.wanted, pull=recipe.pull)
+    fit_head(net, features(net, lessons.pixels), lessons.final, pull=recipe.pull)
     say(f"head fitted: held out {_checked(net, check):.4f}")
     return net
 
@@ -102,7 +104,8 @@ def features(net: Trunk, pixels: NDArray[np.uint8]) -> torch.Tensor:
     parts = np.array_split(np.arange(len(pixels)), max(1, len(pixels) // 128))
     nothing = np.zeros((len(pixels), 3), np.float32)
     with torch.no_grad():
-        return torch.cat([net.features(Lessons(pixels, nothing).batch(one)[0]) for one in parts])
+        shown = Lessons(pixels, nothing, nothing)
+        return torch.cat([net.features(shown.batch(one)[0]) for one in parts])
 
 
 def fit_head(net: Trunk, seen: torch.Tensor, wanted: NDArray[np.float32], *, pull: float) -> None:

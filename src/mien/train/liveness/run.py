@@ -20,7 +20,7 @@ from mien.train.liveness.config import Run
 from mien.train.liveness.crops import CropSet, Mixture, make, read
 from mien.train.liveness.judge import judge
 from mien.train.liveness.photos import Sample, Split, gather
-from mien.train.liveness.teachers import TEACHERS, live_score, teach
+from mien.train.liveness.teachers import TEACHERS, live_score, softmax, teach
 
 __all__ = ["INPUTS", "Place", "prepare", "report", "scores", "train"]
 
@@ -87,7 +87,11 @@ def train(
     trunks = {}
     for which, (name, teacher) in enumerate(zip(INPUTS, TEACHERS, strict=True)):
         lessons, held_out = (
-            Lessons(np.asarray(crops.pixels[:, which]), targets(said, crops, run.recipe, which))
+            Lessons(
+                np.asarray(crops.pixels[:, which]),
+                softmax(said[:, which]).astype(np.float32),
+                targets(said, crops, run.recipe, which),
+            )
             for crops, said in (taught, check)
         )
         file = models.source_path(models.card(teacher, "liveness"))
