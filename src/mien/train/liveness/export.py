@@ -33,7 +33,8 @@ def export(trunks: dict[str, Trunk]) -> bytes:
     graph = _Graph()
     beliefs = [graph.trunk(name, trunk.eval()) for name, trunk in trunks.items()]
     graph.add("Sum", beliefs, "sum")
-    graph.add("Mul", ["sum", graph.weight("share", np.array([1 / len(beliefs)], np.float32))], "belief")
+    share = graph.weight("share", np.array([1 / len(beliefs)], np.float32))
+    graph.add("Mul", ["sum", share], "belief")
     image: list[str | int | None] = ["n", 3, SIDE, SIDE]
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, image) for name in trunks]
     output = helper.make_tensor_value_info("belief", TensorProto.FLOAT, ["n", 3])
