@@ -151,8 +151,8 @@ def _drawn(job: _Job, processes: int) -> Iterator[tuple[NDArray[np.uint8], _Fact
         _begin(job)
         yield from map(_draw, range(job.count))
         return
-    way = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    with multiprocessing.get_context(way).Pool(processes, _begin, (job, 1)) as pool:
+    # Not forked: a process whose libraries have run threads can hang in its copies.
+    with multiprocessing.get_context("spawn").Pool(processes, _begin, (job, 1)) as pool:
         yield from pool.imap(_draw, range(job.count), chunksize=16)
 
 
