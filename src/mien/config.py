@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         description="How sure a live face must look: weak, balanced or strict. A request to the "
         "service may ask for more, never for less.",
     )
+    liveness_fallback: bool = Field(
+        default=True,
+        description="Use the net that is installed with Mien where the files of the liveness nets "
+        "cannot be had; answers say so. Without it, that is the error weights_missing.",
+    )
 
     # Liveness sessions
     sessions_per_minute: int = Field(

@@ -230,7 +230,10 @@ class ModelUnavailable(ModelError):
 
 
 class WeightsMissing(ModelUnavailable):
-    """The liveness nets are not in the cache and cannot be fetched now."""
+    """The liveness nets are not in the cache and cannot be fetched now.
+
+    And the net that is installed is switched off or damaged.
+    """
 
     code = "weights_missing"
 
