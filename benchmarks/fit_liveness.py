@@ -1,6 +1,6 @@
 """Fit the line from a liveness score to a probability, and say how well it holds.
 
-    python benchmarks/fit_liveness.py live=DIR live=DIR attacks=DIR/list.csv ...
+    python benchmarks/fit_liveness.py [nets=NAME,...] live=DIR live=DIR attacks=DIR/list.csv ...
 
 Each ``live`` folder is one set of live photos; each list is of ``simulated_attacks.py``.
 Live faces and attacks count alike, and so does each set and each kind of attack. Prints the points
@@ -22,6 +22,7 @@ from scipy.optimize import minimize
 from mien import Engine
 from mien.errors import ImageError
 from mien.evaluate.templates import subject
+from mien.liveness import PassiveLiveness, create
 
 POINTS = np.array([0, 0.02, 0.5, 0.7, 1.0])
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -71,8 +72,12 @@ def weights(live: NDArray[np.bool_], names: NDArray[np.str_]) -> Floats:
 def main() -> None:
     """Judge, fit and print."""
     rows = []
+    chosen = [word.partition("=")[2] for word in sys.argv[1:] if word.startswith("nets=")]
     with Engine() as engine:
-        for live, name, file in photos(sys.argv[1:]):
+        judge = engine.liveness
+        if chosen:
+            judge = PassiveLiveness([create(name, engine.models) for name in chosen[0].split(",")])
+        for live, name, file in photos([w for w in sys.argv[1:] if not w.startswith("nets=")]):
             try:
                 photo = engine.photo(file)
                 found = engine.detect(photo, liveness="off")
@@ -81,10 +86,10 @@ def main() -> None:
             if not len(found):
                 continue
             face = found[subject(found.faces, width=found.width, height=found.height)]
-            verdict = engine.liveness.check(photo.pixels(), face.box)
+            verdict = judge.check(photo.pixels(), face.box)
             if verdict.verdict != "undetermined":
                 rows.append((live, name, verdict.score))
-        print("nets:", ", ".join(net.name for net in engine.liveness.nets))
+        print("nets:", ", ".join(net.name for net in judge.nets))
     live = np.array([row[0] for row in rows])
     names = np.array([row[1] for row in rows])
     scores = np.array([row[2] for row in rows])

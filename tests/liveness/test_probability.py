@@ -16,8 +16,9 @@ from mien.types import Box
 BOTH = ("minifasnet-v1se", "minifasnet-v2")
 
 
-def test_it_rises_with_the_score_and_stays_a_probability():
-    told = [probability(score, BOTH) for score in np.linspace(0, 1, 101)]
+@pytest.mark.parametrize("nets", [BOTH, ("student",)], ids=["both", "student"])
+def test_it_rises_with_the_score_and_stays_a_probability(nets):
+    told = [probability(score, nets) for score in np.linspace(0, 1, 101)]
     assert all(0 < one < 1 for one in told)
     assert all(a <= b for a, b in itertools.pairwise(told))
     assert told[-1] - told[0] > 0.5

@@ -21,6 +21,10 @@ _POINTS: dict[frozenset[str], tuple[tuple[float, ...], tuple[float, ...]]] = {
         (0.0, 0.02, 0.5, 0.7, 1.0),
         (0.001, 0.362, 0.367, 0.79, 0.812),
     ),
+    frozenset({"student"}): (
+        (0.0, 0.02, 0.5, 0.7, 1.0),
+        (0.001, 0.203, 0.68, 0.767, 0.827),
+    ),
 }
 """Scores and their probabilities, by the nets that spoke."""
 
