@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mien.config_exposure import Exposure
 from mien.errors import ConfigurationError
 from mien.spelling import no_such
 
@@ -37,7 +38,7 @@ LivenessCondition = Literal["weak", "balanced", "strict"]
 MEGABYTE = 1_000_000
 
 
-class Settings(BaseSettings):
+class Settings(Exposure):
     """Everything that can be configured. Field ``x`` is the variable ``MIEN_X``."""
 
     model_config = SettingsConfigDict(

@@ -18,6 +18,7 @@ from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
 from mien.results import Representation
+from mien.stages import stage
 from mien.types import EmbeddingContract, Embeddings, Face, Metric
 from mien.verdict import LivenessVerdict
 
@@ -124,12 +125,13 @@ def identify(
     found = engine.represent(photo)
     told = _live_of_all(engine, photo, found, check)
     admitted = [i for i, one in enumerate(told) if one is None or one.live or not check.enforces]
-    hits = gallery.search(
-        group,
-        found.embeddings.take(admitted).vector,
-        k=options.top + RERANKED,
-        contract=engine.embedder.contract,
-    )
+    with stage("search"):
+        hits = gallery.search(
+            group,
+            found.embeddings.take(admitted).vector,
+            k=options.top + RERANKED,
+            contract=engine.embedder.contract,
+        )
     searched = [
         _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
         for i, of_face in zip(admitted, hits, strict=True)

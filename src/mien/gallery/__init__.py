@@ -8,6 +8,7 @@ from mien.gallery.gallery import Gallery
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
     DEFAULT_SCOPES,
+    ROLES,
     RESTRICTED_ATTRIBUTES,
     ApiKey,
     Application,
@@ -30,6 +31,7 @@ from mien.gallery.records.vectors import mean_template
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
+    "ROLES",
     "KEEP",
     "RESTRICTED_ATTRIBUTES",
     "ApiKey",

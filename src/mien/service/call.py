@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from mien.config import Settings
 from mien.engine import Engine, LivenessCheck
-from mien.errors import InvalidArgument, UnsupportedMediaType
+from mien.errors import InvalidArgument, Unauthorized, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
-from mien.service.limits import RECORD_BYTES, Holding, read_body
+from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
@@ -69,6 +69,11 @@ class Call:
         return self.service.settings
 
     @property
+    def lane(self) -> str:
+        """Whose work it is, where applications take turns."""
+        return self.gallery.application_name
+
+    @property
     def query(self) -> dict[str, str]:
         """The query's options.
 
@@ -114,12 +119,12 @@ class Call:
         """
         kind = self.request.headers.get("content-type", "")
         inference = self.service.inference
-        inference.refuse_if_full()
+        inference.refuse_if_full(self.lane)
         with self.service.budget.hold() as holding:
             body = await self._body(self.settings.max_request_bytes, holding)
             job = _upload_job(body, kind, parse, work)
             del body
-            slot = inference.admit()
+            slot = inference.admit(self.lane)
             try:
                 return await slot.run(job, timeout_s=self._left(), gone=self._gone)
             finally:
@@ -135,7 +140,7 @@ class Call:
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
-        return await run_records(self.request, self.service, work)
+        return await run_records(self.request, self.service, work, lane=self.lane)
 
     async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
         with self.service.reading.hold():
@@ -191,10 +196,8 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         secret = bearer(request.headers.get("authorization"))
         access = service.keys.find(secret)
         if access is None:
-            access = await run_records(
-                request, service, partial(Access.of, service.gallery, secret)
-            )
-            service.keys.add(secret, access)
+            access = await _looked_up(request, service, secret)
+        service.guard.use(access.key.id)
         permit(access.key, scope)
         return Call(request, service, access.gallery)
 
@@ -206,9 +209,37 @@ Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
 
 
-async def run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
-    """Run ``work`` on a worker for records, within the request's deadline."""
-    slot = service.records.admit()
+async def _looked_up(request: Request, service: Service, secret: str) -> Access:
+    """What a key opens, asked in the database.
+
+    Raises:
+        Unauthorized: not a valid key.
+        RateLimited: the address has tried too many that were not.
+    """
+    address = request.client.host if request.client else None
+    service.guard.may_try(address, secret)
+    try:
+        access = await run_records(request, service, partial(Access.of, service.gallery, secret))
+    except Unauthorized:
+        service.guard.wrong(address)
+        raise
+    service.guard.right(secret)
+    service.keys.add(secret, access)
+    return access
+
+
+async def run_records(
+    request: Request, service: Service, work: Callable[[], T], *, lane: str = ""
+) -> T:
+    """Run ``work`` on a worker for records, within the request's deadline.
+
+    Args:
+        request: it says how long there is.
+        service: its records pool.
+        work: the work.
+        lane: the application whose work it is.
+    """
+    slot = service.records.admit(lane)
     try:
         return await slot.run(work, timeout_s=_left(request, service))
     finally:
@@ -217,7 +248,7 @@ async def run_records(request: Request, service: Service, work: Callable[[], T])
 
 def _left(request: Request, service: Service) -> float:
     spent: float = time.monotonic() - request.state.started
-    return service.settings.request_timeout_s - spent
+    return deadline_s(request, service.settings.request_timeout_s) - spent
 
 
 def _upload_job(

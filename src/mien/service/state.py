@@ -6,11 +6,13 @@ import logging
 import threading
 
 from mien.config import Settings, available_cores
+from mien.config_exposure import RELOADED
 from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
 from mien.service.errors import log_unexpected
+from mien.service.guard import Guard
 from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
@@ -38,6 +40,7 @@ class Service:
         reading: places for bodies that are being read, apart from the workers' queues.
         jobs: does what outlives its request, on the inference workers, behind all requests.
         retention: deletes at intervals what the groups' retention no longer allows.
+        guard: how often addresses and keys may ask.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
     """
@@ -56,6 +59,7 @@ class Service:
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
+        self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.retention = Retention(
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
@@ -89,6 +93,21 @@ class Service:
             logger.warning("the gallery does not answer: %s", error.code)
             return False
         return True
+
+    def take_settings(self, fresh: Settings) -> tuple[list[str], list[str]]:
+        """Take the settings that a running service can take; used on the event loop.
+
+        Returns:
+            Names of those that changed now, and of those that wait for a restart.
+        """
+        old = self.settings
+        changed = [
+            name for name in type(old).model_fields if getattr(old, name) != getattr(fresh, name)
+        ]
+        taken = [name for name in changed if name in RELOADED]
+        self.settings = old.model_copy(update={name: getattr(fresh, name) for name in taken})
+        self.guard.limits = self.settings
+        return taken, [name for name in changed if name not in RELOADED]
 
     def stop(self) -> None:
         """Refuse new work from now on; what was accepted goes on."""
