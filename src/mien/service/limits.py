@@ -38,7 +38,7 @@ def deadline_s(request: Request, most_s: float) -> float:
     if given is None:
         return most_s
     try:
-        wanted = float(given[:32])
+        wanted = float(given) if len(given) <= 32 else math.nan
     except ValueError:
         wanted = math.nan
     if not 0 < wanted < math.inf:
