@@ -53,7 +53,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt
 
 $(DEV_STAMP): $(RUN_STAMP)
 	@echo "Installing the tools for tests and checks in $(VENV)"
-	@$(PIP) install $(PINNED) --group dev
+	@$(PIP) install $(PINNED) --group dev --group dialects
 	@touch $@
 
 install: $(RUN_STAMP)

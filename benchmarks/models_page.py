@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mien.config import Settings
 from mien.models import ModelCard
-from mien.models.card import ArchiveSource
+from mien.models.card import ArchiveSource, ShippedSource
 from mien.models.catalogue import load_catalogue
 from mien.models.measured import DATA_SETS, FIGURES, Measured, spelled
 from report import REPOSITORY
@@ -168,6 +168,8 @@ def _source(card: ModelCard) -> str:
     source = card.sources[0]
     if isinstance(source, ArchiveSource):
         return f"{source.ecosystem}: {source.package} {source.version}"
+    if isinstance(source, ShippedSource):
+        return "installed with Mien"
     return f"[address]({source.url})"
 
 

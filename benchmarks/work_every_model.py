@@ -19,7 +19,7 @@ from pathlib import Path
 from mien import Engine, attributes, config, detect, embed, landmarks
 from mien.errors import ModelUnavailable
 from mien.models import ModelStore
-from mien.models.card import ArchiveSource, ModelCard
+from mien.models.card import ModelCard, UrlSource
 from mien.models.memory import resident_bytes
 
 MB = 1e6
@@ -42,7 +42,7 @@ def peak_mb() -> float:
 
 def from_archive(card: ModelCard) -> bool:
     """Whether the model can be had without an address of its own."""
-    return bool(card.library) or any(isinstance(s, ArchiveSource) for s in card.sources)
+    return bool(card.library) or any(not isinstance(s, UrlSource) for s in card.sources)
 
 
 def uses(models: ModelStore, photo: str) -> Iterator[Use]:

@@ -64,6 +64,8 @@ def test_every_setting_is_documented_with_its_default(name):
     field = Settings.model_fields[name]
     default = "" if field.default_factory else field.default
     shown = str(default).lower() if isinstance(default, bool) else str(default)
+    if isinstance(default, tuple):
+        shown = ",".join(default)
     rows = (REFERENCE / "settings.md").read_text().splitlines()
     (row,) = [row for row in rows if row.startswith(f"| `MIEN_{name.upper()}` |")]
     assert default in ("", (), None) or f"| `{shown}` |" in row

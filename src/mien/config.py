@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote
@@ -36,6 +37,7 @@ LivenessPolicy = Literal["off", "observe", "enforce"]
 LivenessCondition = Literal["weak", "balanced", "strict"]
 
 MEGABYTE = 1_000_000
+DIALECTS = ("azure", "nhn", "luxand", "compreface")
 
 
 class Settings(Exposure):
@@ -123,6 +125,11 @@ class Settings(Exposure):
         default="balanced",
         description="How sure a live face must look: weak, balanced or strict. A request to the "
         "service may ask for more, never for less.",
+    )
+    liveness_fallback: bool = Field(
+        default=True,
+        description="Use the net that is installed with Mien where the files of the liveness nets "
+        "cannot be had; answers say so. Without it, that is the error weights_missing.",
     )
 
     # Liveness sessions
@@ -226,6 +233,47 @@ class Settings(Exposure):
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
 
+    # Dialects of other services' APIs
+    dialects: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DIALECTS, description="Dialects that the server speaks beside /v1."
+    )
+    nhn_confidence_scale: Literal[1, 100] = Field(
+        default=1,
+        description="What the confidence of a face goes up to in the NHN dialect: 1 or 100.",
+    )
+    nhn_min_face: int = Field(
+        default=60, ge=1, description="Shortest side of a face that the NHN dialect sees, pixels."
+    )
+    azure_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Recognition models behind Azure's names, such as recognition_01=dlib; a name "
+        "that is not listed is the default recognition model.",
+    )
+    azure_face_ids: int = Field(
+        default=100_000,
+        ge=1,
+        description="Faces of /azure/…/detect that one application may have waiting at once; "
+        "beyond it the ones that would expire next are forgotten.",
+    )
+
+    # Photos by URL, where a dialect's clients send one
+    fetch_urls: bool = Field(
+        default=True, description="Fetch photos by URL for the dialects that know such requests."
+    )
+    fetch_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks that URLs may lead to beside public addresses, such as 10.1.0.0/16.",
+    )
+    fetch_ports: str = Field(
+        default="80,443,10000-12000", description="Ports and ranges of ports that URLs may name."
+    )
+    fetch_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds in which the photo behind a URL must be there."
+    )
+    fetch_redirects: int = Field(
+        default=3, ge=0, le=10, description="Redirects of a URL that are followed."
+    )
+
     @field_validator("models_mirror", "gallery", "index")
     @classmethod
     def _strip(cls, value: str) -> str:
@@ -240,7 +288,22 @@ class Settings(Exposure):
             )
         return value.strip()
 
-    @field_validator("accept_licences", mode="before")
+    @field_validator("dialects")
+    @classmethod
+    def _spoken(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in DIALECTS:
+                raise ValueError(no_such("dialect", name, DIALECTS).rstrip("."))
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("azure_models")
+    @classmethod
+    def _paired(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"recognition_0[1-4]=[\w.-]+", pair) for pair in value):
+            raise ValueError("not pairs such as recognition_01=dlib")
+        return value
+
+    @field_validator("accept_licences", "fetch_networks", "dialects", "azure_models", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
         """A list; in the environment one of JSON, or names with commas between them."""

@@ -12,7 +12,9 @@
     │   ├── ImageDecodeError         image_decode            empty, truncated, corrupt, or no image
     │   ├── UnsupportedImage         image_unsupported       a format or array that is not accepted
     │   ├── ImageTooLarge            image_too_large         more bytes, pixels, frames than allowed
-    │   └── ImageTooSmall            image_too_small         a side below the limit
+    │   ├── ImageTooSmall            image_too_small         a side below the limit
+    │   └── ImageUrlError            image_url               a URL that is not fetched, or gave none
+    │       └── ImageUrlTimeout      image_url_timeout
     ├── FaceError                    face
     │   ├── NoFaceFound              no_face
     │   ├── SeveralFaces             several_faces           where exactly one is wanted
@@ -73,6 +75,8 @@ __all__ = [
     "ImageNotFound",
     "ImageTooLarge",
     "ImageTooSmall",
+    "ImageUrlError",
+    "ImageUrlTimeout",
     "InvalidArgument",
     "KeyMismatch",
     "KeyMissing",
@@ -177,6 +181,18 @@ class ImageTooSmall(ImageError):
     code = "image_too_small"
 
 
+class ImageUrlError(ImageError):
+    """A photo's URL that is not fetched, or that gives no photo."""
+
+    code = "image_url"
+
+
+class ImageUrlTimeout(ImageUrlError):
+    """The photo behind a URL did not arrive in time."""
+
+    code = "image_url_timeout"
+
+
 class FaceError(MienError):
     """The faces in a photo are not what was asked for."""
 
@@ -214,7 +230,10 @@ class ModelUnavailable(ModelError):
 
 
 class WeightsMissing(ModelUnavailable):
-    """The liveness nets are not in the cache and cannot be fetched now."""
+    """The liveness nets are not in the cache and cannot be fetched now.
+
+    And the net that is installed is switched off or damaged.
+    """
 
     code = "weights_missing"
 

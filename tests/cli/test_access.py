@@ -100,11 +100,22 @@ def test_an_application_is_allowed_attributes_and_shown(mien):
     assert shown.document["attributes"] == []
     allowed = mien("apps", "allow", "shop", "--attributes", "gender, age", "--json")
     assert allowed.exit_code == 0
-    assert set(allowed.document) == {"app", "app_key", "created_at", "attributes"}
+    assert set(allowed.document) == {"app", "app_key", "created_at", "attributes", "nhn_v1"}
     assert allowed.document["attributes"] == ["age", "gender"]
     assert "attributes:  age, gender" in mien("apps", "show", "shop").stdout
     assert mien("apps", "allow", "shop", "--attributes", "none").stdout.endswith(" none\n")
     assert mien("apps", "show", "shop", "--json").document["attributes"] == []
+
+
+def test_version_1_of_nhn_is_opened_and_closed(mien):
+    mien("apps", "create", "shop")
+    assert mien("apps", "show", "shop", "--json").document["nhn_v1"] is False
+    opened = mien("apps", "allow", "shop", "--nhn-v1", "--attributes", "age", "--json")
+    assert (opened.document["nhn_v1"], opened.document["attributes"]) == (True, ["age"])
+    assert "NHN v1.0:    app key alone" in mien("apps", "show", "shop").stdout
+    closed = mien("apps", "allow", "shop", "--no-nhn-v1", "--json")
+    assert (closed.document["nhn_v1"], closed.document["attributes"]) == (False, ["age"])
+    assert mien("apps", "allow", "shop", "--json").exit_code == 2
 
 
 def test_what_is_not_restricted_cannot_be_allowed(mien):

@@ -31,11 +31,13 @@ def test_a_group_is_renamed_and_set(mien, staff):
         mien, "gallery", "settings", "crew", "--max-faces", "2", "--retain-age", "2d",
         "--retain-idle", "90", "--consent", "required", "--images", "crops", "--duplicates",
         "warn", "--min-quality", "0.5", "--max-persons", "3", "--user-data", "x",
+        "--liveness", "observe", "--liveness-condition", "strict",
     )  # fmt: skip
     assert changed == {
         "group": "crew", "max_persons": 3, "max_faces": 2, "images": "crops",
         "consent": "required", "retain_age_s": 172800, "retain_idle_s": 90, "duplicates": "warn",
-        "min_quality": 0.5, "user_data": "x",
+        "min_quality": 0.5, "user_data": "x", "liveness": "observe",
+        "liveness_condition": "strict",
     }  # fmt: skip
     lifted = ok(mien, "gallery", "settings", "crew", "--max-faces", "none", "--no-user-data")
     assert (lifted["max_faces"], lifted["max_persons"], lifted["user_data"]) == (None, 3, None)

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from mien.engine import Engine, EnrolmentPhoto
-from mien.errors import InvalidArgument
+from mien.errors import InvalidArgument, SpoofSuspected
 from mien.gallery import Gallery, GroupSettings
-from mien.testing import MockDetector, MockEmbedder, drawn_face, mock_engine
+from mien.liveness import PassiveLiveness
+from mien.testing import (
+    MockDetector,
+    MockEmbedder,
+    MockLivenessNet,
+    drawn_face,
+    drawn_photo,
+    mock_engine,
+)
 
 
 @pytest.fixture
@@ -121,3 +129,33 @@ def test_a_group_that_demands_consent(engine, gallery):
     gallery.add_person("staff", "ann")
     gallery.privacy.give_consent("staff", "ann", purpose="door", text_version="1", language="en")
     assert engine.enroll(gallery, "staff", "ann", [face(1)]).enrolled == 1
+
+
+# ------------------------------------------------------------------ liveness
+
+
+def photo():
+    return drawn_photo([(1, 200, 120, 80)], (360, 480))
+
+
+def test_a_group_asks_for_liveness_whatever_the_call_asks(gallery):
+    net = MockLivenessNet(0.3)  # live at weak, not at balanced
+    with mock_engine(liveness=PassiveLiveness([net])) as engine:
+        group(gallery, engine)
+        assert engine.enroll(gallery, "staff", "ann", [photo()]).enrolled == 1
+        assert net.calls == 0
+        gallery.set_group("staff", settings={"liveness": "enforce"})
+        refused = engine.enroll(gallery, "staff", "bea", [photo()], liveness="off")
+        assert [one.reasons for one in refused.rejected] == [("spoof_suspected",)]
+        for ask in (None, "off", "observe"):
+            with pytest.raises(SpoofSuspected):
+                engine.identify(gallery, "staff", photo(), threshold=0.5, liveness=ask)
+            with pytest.raises(SpoofSuspected):
+                engine.verify(gallery, "staff", "ann", photo(), threshold=0.5, liveness=ask)
+        gallery.set_group("staff", settings={"liveness": "observe"})
+        assert engine.enroll(gallery, "staff", "bea", [photo()]).liveness[0].verdict == "spoof"
+        found = engine.identify(gallery, "staff", photo(), threshold=0.5)
+        assert found.faces[0].liveness.condition == "balanced"  # the settings' own
+        gallery.set_group("staff", settings={"liveness_condition": "strict"})
+        told = engine.verify(gallery, "staff", "ann", photo(), threshold=0.5).liveness
+        assert told[0].condition == "strict"

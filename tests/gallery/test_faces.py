@@ -232,3 +232,32 @@ def test_the_limit_of_faces_at_its_edge(url, contract):
         gallery.delete_face("staff", gallery.faces("staff")[0].id)
         add(gallery)
         assert (gallery.size("staff"), gallery.size("club")) == (3, 3)
+
+
+def test_faces_newest_first_and_by_id(staff):
+    oldest = [face.id for face in add(staff, n=2)]
+    add(staff, "Bob", n=3, seed=7)
+    everybody = [face.id for face in staff.faces("staff")]
+    assert [face.id for face in staff.faces("staff", newest_first=True)] == everybody[::-1]
+    page = staff.faces("staff", newest_first=True, limit=2)
+    rest = staff.faces("staff", newest_first=True, after=page[-1].id)
+    assert [face.id for face in page + rest] == everybody[::-1]
+    wanted = [everybody[0], everybody[-1], "0" * 32]
+    assert set(staff.faces_by_id("staff", wanted)) == {everybody[0], everybody[-1]}
+    assert staff.faces_by_id("staff", []) == {}
+    assert staff.with_image("staff", wanted) == set()
+    assert len(everybody) == len(oldest) + 3
+    with pytest.raises(InvalidArgument):
+        staff.faces_by_id("staff", [f"{i:032x}" for i in range(1001)])
+    with pytest.raises(NotFound):
+        staff.faces_by_id("nobody", wanted)
+
+
+def test_an_application_is_found_by_its_id(staff):
+    made = staff.create_application("gym")
+    assert staff.application_by_id(made.id).name == "gym"
+    assert staff.for_application("gym").application_id == made.id
+    assert staff.allow_nhn_v1("gym", True).nhn_v1 is True
+    for unknown in ("", "0" * 32, "x" * 10_000):
+        with pytest.raises(NotFound):
+            staff.application_by_id(unknown)

@@ -10,6 +10,7 @@ from mien.gallery import GroupSettings
 EVERYTHING = GroupSettings(
     max_persons=0, max_faces=2**53, images="crops", consent="required", retain_age_s=1,
     retain_idle_s=86400, duplicates="refuse", min_quality=0.5,
+    liveness="enforce", liveness_condition="strict",
 )  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def test_only_what_is_no_default_is_stored():
         {"max_persons": -1}, {"max_faces": 2**53 + 1}, {"max_faces": 1.0}, {"max_faces": True},
         {"max_faces": "1"}, {"retain_age_s": 0}, {"retain_idle_s": 0}, {"images": "all"},
         {"images": None}, {"consent": True}, {"consent": ["off"]}, {"duplicates": "Allow"},
+        {"liveness": "on"}, {"liveness": True}, {"liveness_condition": "strictest"},
         {"min_quality": -0.1}, {"min_quality": 1.1}, {"min_quality": float("nan")},
         {"min_quality": "0.5"}, {"min_quality": False}, {"nosuch": 1}, {"nosuch" * 100: 1}, [], "x",
     ],

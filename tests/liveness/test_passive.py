@@ -144,7 +144,9 @@ def test_a_net_that_is_not_known():
 
 
 def test_without_weights_and_network(tmp_path):
-    settings = config.load(cache_dir=tmp_path, offline=True, models_mirror="")
+    settings = config.load(
+        cache_dir=tmp_path, offline=True, models_mirror="", liveness_fallback=False
+    )
     with pytest.raises(WeightsMissing, match="mien models pull") as caught:
         PassiveLiveness.load(ModelStore(settings))
     assert isinstance(caught.value, ModelUnavailable)

@@ -12,7 +12,7 @@ import pytest
 
 from mien.errors import ConfigurationError, UnknownMetric
 from mien.models import catalogue
-from mien.models.card import ArchiveSource
+from mien.models.card import UrlSource
 from mien.models.catalogue import load_catalogue, parse_card
 from mien.models.convert import CONVERTERS
 from mien.models.measured import DATA_SETS, FIGURES, Measured
@@ -110,7 +110,7 @@ def test_every_card(name):
     assert card.inputs or card.library
     assert card.commercial or card.needs_acceptance
     for source in card.sources:
-        assert isinstance(source, ArchiveSource) or source.url.startswith("https://")
+        assert not isinstance(source, UrlSource) or source.url.startswith("https://")
     assert {one.on for one in card.measured} <= set(DATA_SETS)
 
 

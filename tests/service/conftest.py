@@ -15,12 +15,22 @@ from fastapi import FastAPI
 from PIL import Image
 
 from mien import config
+from mien.analysis import Age, Emotion, Gender, Pose, Presence, Quality
 from mien.config import Settings
 from mien.engine import Engine
-from mien.gallery import Gallery
+from mien.gallery import Gallery, GalleryLimits
+from mien.liveness import PassiveLiveness
 from mien.service import create_app
 from mien.service.state import Service
-from mien.testing import drawn_face, mock_engine
+from mien.testing import (
+    MockDetector,
+    MockEmbedder,
+    MockLivenessNet,
+    drawn_face,
+    drawn_photo,
+    mock_calibration,
+    mock_engine,
+)
 
 
 def png(identity: int, *, size: tuple[int, int] = (240, 320)) -> bytes:
@@ -71,6 +81,12 @@ class AppTransport(httpx.BaseTransport):
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+@pytest.fixture(scope="session")
+def app_transport() -> type[AppTransport]:
+    """The transport, for fixtures that live longer than a test."""
+    return AppTransport
 
 
 @dataclass(frozen=True)
@@ -160,3 +176,88 @@ def load(folder: Path, **overrides: object) -> Settings:
     return config.load(
         **{"data_dir": folder, "cache_dir": folder, "offline": True, "workers": 2, **overrides}
     )
+
+
+# ------------------------------------------------------------------ dialects
+
+
+class Fixed:
+    """An attribute that is the same of every face."""
+
+    def __init__(self, name: str, value: object) -> None:
+        self.name = name
+        self.value = value
+
+    def measure(self, view):
+        return self.value
+
+
+EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+FIXED = [
+    Fixed("pose", Pose(12.5, -3.25, 1.5)),
+    Fixed("mask", Presence(False, 0.02)),
+    Fixed("quality", Quality(50, (), {})),
+    Fixed("age", Age(31.4, 25, 38)),
+    Fixed("gender", Gender("female", 0.97)),
+    Fixed("emotion", Emotion("happy", {one: 0.4 if one == "happy" else 0.1 for one in EMOTIONS})),
+]
+
+
+def photo(*identities: int, side: int = 90, room: float = 0, kind: str = "PNG") -> bytes:
+    """Drawn people beside one another, the first one the largest; room: sides around them."""
+    around = 30 + int(room * side)
+    faces, x = [], around
+    for i, identity in enumerate(identities):
+        faces.append((identity, x, around, side - 4 * i))
+        x += side - 4 * i + 30
+    size = (2 * around + side, max(x + around - 30, 120))
+    out = io.BytesIO()
+    Image.fromarray(drawn_photo(faces, size)).save(out, kind, quality=97)
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class Spoken(House):
+    """A service that speaks the dialects; faces look the same to it in all but identity."""
+
+    photo = staticmethod(photo)
+
+
+@pytest.fixture(scope="session")
+def open_dialects(tmp_path_factory) -> Iterator[Callable[..., Spoken]]:
+    """Opens services with settings of one's choice, once each, without a group in them."""
+    closing: list[Callable[[], object]] = []
+    opened: dict[str, Spoken] = {}
+
+    def new(spoof: bool, groups: int, overrides: dict[str, object]) -> Spoken:
+        folder = tmp_path_factory.mktemp("dialects")
+        settings = load(folder, **overrides)
+        net = MockLivenessNet(0.01 if spoof else 0.99)
+        engine = Engine(
+            detector=MockDetector(),
+            embedder=MockEmbedder(),
+            settings=settings,
+            calibration=mock_calibration(),
+            attributes=FIXED,
+            liveness=PassiveLiveness([net]),
+            embedders=[MockEmbedder(version=2)],
+        )
+        limits = GalleryLimits(groups_per_application=groups)
+        gallery = Gallery.open(f"sqlite:///{folder / 'gallery.db'}", limits=limits)
+        _, secret = gallery.create_key("default")
+        app = create_app(engine, gallery, settings)
+        client = httpx.Client(transport=AppTransport(app), base_url="http://mien.test")
+        closing.extend([gallery.close, engine.close, client.close])
+        return Spoken(client, app, gallery, engine, secret)
+
+    def make(*, spoof: bool = False, groups: int = 1000, **overrides: object) -> Spoken:
+        name = repr((spoof, groups, sorted(overrides.items())))
+        made = opened[name] = opened.get(name) or new(spoof, groups, overrides)
+        for group in made.gallery.groups():
+            made.gallery.delete_group(group.name)
+        made.gallery.allow_attributes("default", [])
+        return made
+
+    yield make
+    for close in reversed(closing):
+        close()

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 SOAK = bool(os.environ.get("MIEN_SOAK"))
-EXAMPLES = int(os.environ.get("MIEN_X","200")) if SOAK else 4
+EXAMPLES = int(os.environ.get("MIEN_X", "200")) if SOAK else 4
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

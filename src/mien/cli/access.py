@@ -55,17 +55,26 @@ def show_app(run: Run, name: str) -> None:
 @click.argument("name")
 @click.option(
     "--attributes",
-    required=True,
     metavar="LIST",
     help="All that it may have from now on, of age, gender, emotion and race, separated by "
     "commas; none: nothing of these.",
 )
+@click.option(
+    "--nhn-v1/--no-nhn-v1",
+    default=None,
+    help="Whether the app key alone opens version 1.0 of the NHN dialect, which knows no secret.",
+)
 @shared_options(gallery=True)
-def allow_app(run: Run, name: str, attributes: str) -> None:
-    """Say which restricted attributes the service may answer an application."""
-    wanted = [one.strip() for one in attributes.split(",") if one.strip()]
-    found = run.gallery.allow_attributes(name, [] if wanted == ["none"] else wanted)
-    _answer_app(run, found)
+def allow_app(run: Run, name: str, attributes: str | None, nhn_v1: bool | None) -> None:
+    """Say what the service may answer an application, and to whom."""
+    if attributes is None and nhn_v1 is None:
+        raise InvalidArgument("Say what to allow: --attributes LIST, --nhn-v1 or --no-nhn-v1.")
+    if attributes is not None:
+        wanted = [one.strip() for one in attributes.split(",") if one.strip()]
+        run.gallery.allow_attributes(name, [] if wanted == ["none"] else wanted)
+    if nhn_v1 is not None:
+        run.gallery.allow_nhn_v1(name, nhn_v1)
+    _answer_app(run, run.gallery.application(name))
 
 
 @click.group()
@@ -179,9 +188,15 @@ def _answer_app(run: Run, app: Application) -> None:
         "app_key": app.id,
         "created_at": app.created_at.isoformat(),
         "attributes": sorted(app.attributes),
+        "nhn_v1": app.nhn_v1,
     }
     allowed = ", ".join(sorted(app.attributes)) or "none"
-    run.answer(document, f"application: {app.name}\napp key:     {app.id}\nattributes:  {allowed}")
+    opened = "app key alone" if app.nhn_v1 else "with a key"
+    run.answer(
+        document,
+        f"application: {app.name}\napp key:     {app.id}\nNHN v1.0:    {opened}\n"
+        f"attributes:  {allowed}",
+    )
 
 
 def _describe(key: ApiKey) -> str:

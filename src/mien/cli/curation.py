@@ -61,6 +61,18 @@ def rename_group(run: Run, group: str, name: str) -> None:
     help="What to do with a face that looks like somebody else.",
 )
 @click.option("--min-quality", metavar="Q|none", help="Least quality of a photo, 0 to 1.")
+@click.option(
+    "--liveness",
+    "group_liveness",  # "liveness" is a setting of the program
+    type=click.Choice(["off", "observe", "enforce"]),
+    help="What enrolling, identifying and verifying ask about liveness at least.",
+)
+@click.option(
+    "--liveness-condition",
+    "group_liveness_condition",
+    type=click.Choice(["weak", "balanced", "strict"]),
+    help="How sure a live face must look at least.",
+)
 @_USER_DATA
 @_NO_USER_DATA
 @shared_options(application=True)
@@ -261,24 +273,30 @@ def set_face(
 
 # ------------------------------------------------------------------
 
-_NAMES = {"retain_age": "retain_age_s", "retain_idle": "retain_idle_s"}
+_TIMES = {"retain_age": "retain_age_s", "retain_idle": "retain_idle_s"}
+_NAMES = {
+    **_TIMES,
+    "group_liveness": "liveness",
+    "group_liveness_condition": "liveness_condition",
+}
+_WORDS = ("images", "consent", "duplicates", "group_liveness", "group_liveness_condition")
 
 
 def _value(name: str, text: str) -> str | int | float | None:
     """The value of a setting, as it was written on the command line."""
-    if name in ("images", "consent", "duplicates"):
+    if name in _WORDS:
         return text
     if text == _NONE:
         return None
     try:
         if name == "min_quality":
             return float(text)
-        if name in _NAMES:
+        if name in _TIMES:
             unit = _SECONDS.get(text[-1:])
             return int(text[:-1]) * unit if unit else int(text)
         return int(text)
     except ValueError:
-        what = "a time such as 30d, 12h or 52w" if name in _NAMES else "a number"
+        what = "a time such as 30d, 12h or 52w" if name in _TIMES else "a number"
         option = name.replace("_", "-")
         raise InvalidArgument(f"--{option} takes {what}, or {_NONE}, not {text!r}.") from None
 

@@ -41,15 +41,18 @@ def full_card(run: Run, card: ModelCard) -> dict[str, Any]:
 
 
 def describe_source(card: ModelCard) -> str:
-    """Where the file comes from first: ``pypi:package==version``, an address, or a library."""
-    from mien.models.card import ArchiveSource
+    """Where the file comes from first: ``pypi:package==version``, ``package:name``, an address.
+
+    ``library:name`` where it is a part of one.
+    """
+    from mien.models.card import ArchiveSource, ShippedSource
 
     if card.library:
         return f"library:{card.library}"
     source = card.sources[0]
     if isinstance(source, ArchiveSource):
         return f"{source.ecosystem}:{source.package}=={source.version}"
-    return source.url
+    return f"package:{source.package}" if isinstance(source, ShippedSource) else source.url
 
 
 def describe_summary(row: dict[str, Any]) -> str:

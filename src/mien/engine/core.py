@@ -10,7 +10,7 @@ from mien.album import Album, Findings
 from mien.answers import Comparison, Identification
 from mien.embed import Embedder
 from mien.engine import albums, enrolment, living, recognition, reembedding
-from mien.engine.living import Liveness
+from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.photos import PhotoEngine
 from mien.engine.reembedding import Reembedding
 from mien.engine.serving import with_group
@@ -217,17 +217,18 @@ class Engine(PhotoEngine):
             raise InvalidArgument("top must be at least 1.")
         check = living.asked(self, liveness)
 
-        def work(engine: Engine, pinned: Group) -> Identification:
+        def work(engine: Engine, pinned: Group) -> tuple[Identification, LivenessCheck]:
             decision = for_identification(
                 engine.calibration, gallery_size=pinned.faces, fpir=fpir, threshold=threshold
             )
-            options = recognition.Search(top, decision, pinned.faces, check)
-            return recognition.identify(engine, gallery, group, image, options=options)
+            wanted = check.at_least(pinned.settings)
+            options = recognition.Search(top, decision, pinned.faces, wanted)
+            return recognition.identify(engine, gallery, group, image, options=options), wanted
 
-        found = with_group(self, gallery, group, work)
+        found, asked = with_group(self, gallery, group, work)
         if self.settings.audit_searches == "on":
             persons = [[one.person_id for one in face.candidates] for face in found.faces]
-            gallery.privacy.record_identification(group, persons, liveness=check.policy)
+            gallery.privacy.record_identification(group, persons, liveness=asked.policy)
         return found
 
     def verify(
@@ -255,8 +256,9 @@ class Engine(PhotoEngine):
 
         def work(engine: Engine, pinned: Group) -> Comparison:
             decision = for_verification(engine.calibration, fmr=fmr, threshold=threshold)
+            wanted = check.at_least(pinned.settings)
             return recognition.verify(
-                engine, gallery, pinned, person, image, decision=decision, check=check
+                engine, gallery, pinned, person, image, decision=decision, check=wanted
             )
 
         compared = with_group(self, gallery, group, work)

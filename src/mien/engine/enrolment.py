@@ -188,8 +188,6 @@ def enroll_each(
     if not create_group:
         gallery.group(group)
     check = living.asked(engine, None) if check is None else check
-    if check.looks:
-        _ = engine.liveness
     wanted = partial(
         _place, engine, gallery, group, create_group=create_group, check=check, look=look
     )
@@ -256,8 +254,11 @@ def _place(
     with contextlib.suppress(NotFound):
         found = gallery.group(group)
         engine, settings = engine_for(engine, found), found.settings
+        check = check.at_least(settings)
         check_calibrated(engine, found)
     engine.load()  # here, so that a missing model is raised once and not for every photo
+    if check.looks:
+        _ = engine.liveness
     look = partial(look_at, engine) if look is None else look
     return _Place(engine, gallery, group, settings, create_group, check, look)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mien.analysis import Analysis, FaceAnalysis
 from mien.config import LivenessCondition, LivenessPolicy, Settings
 from mien.errors import SpoofSuspected
+from mien.gallery.policy import GroupSettings
 from mien.image import Photo
 from mien.liveness import check_condition, check_policy, stricter
 from mien.results import Detection
@@ -68,8 +69,8 @@ class LivenessCheck:
         """Whether faces that are not live are refused."""
         return self.policy == "enforce"
 
-    def at_least(self, settings: Settings) -> LivenessCheck:
-        """This check, and what the settings ask for where that is more."""
+    def at_least(self, settings: Settings | GroupSettings) -> LivenessCheck:
+        """This check, and what the settings, or a group's, ask for where that is more."""
         own = (settings.liveness, settings.liveness_condition)
         return LivenessCheck(*stricter((self.policy, self.condition), own))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery, Group, Hit
 
-__all__ = ["Search", "compare", "identify", "verify"]
+__all__ = ["Search", "compare", "identify", "search", "verify"]
 
 Scores = NDArray[np.float64]
 
@@ -125,23 +125,10 @@ def identify(
     found = engine.represent(photo)
     told = _live_of_all(engine, photo, found, check)
     admitted = [i for i, one in enumerate(told) if one is None or one.live or not check.enforces]
-    with stage("search"):
-        hits = gallery.search(
-            group,
-            found.embeddings.take(admitted).vector,
-            k=options.top + RERANKED,
-            contract=engine.embedder.contract,
-        )
-    searched = [
-        _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
-        for i, of_face in zip(admitted, hits, strict=True)
-    ]
-    unsettled = {one for search in searched for one in search.unsettled}
-    known = _all_faces(gallery, group, unsettled, engine.embedder.contract)
-    candidates = {
-        i: search.candidates(engine.embedder.metric, known)[: options.top]
-        for i, search in zip(admitted, searched, strict=True)
-    }
+    ranked = search(
+        engine, gallery, group, found.embeddings.take(admitted), top=options.top, decision=decision
+    )
+    candidates = dict(zip(admitted, ranked, strict=True))
     faces = tuple(
         FaceMatches(face, candidates.get(i, ()), told[i]) for i, face in enumerate(found.detection)
     )
@@ -157,6 +144,47 @@ def identify(
         height=found.detection.height,
         image=found.image,
     )
+
+
+def search(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    probes: Embeddings,
+    *,
+    top: int,
+    decision: Decision,
+    newest: str | None = None,
+) -> list[tuple[Candidate, ...]]:
+    """Who of a group each probe is, best first; nobody where none passes.
+
+    Args:
+        engine: whose recognition model made the probes.
+        gallery, group: where to search.
+        probes: one template a face.
+        top: candidates for each at most.
+        decision: who passes.
+        newest: only faces up to the one of this id count, which was the newest at some time;
+            None: all. It needs a decision on confidence.
+
+    Raises:
+        NotFound: no such group.
+        EmbeddingMismatch: the group is pinned to another recognition model.
+    """
+    contract = engine.embedder.contract
+    with stage("search"):
+        hits = gallery.search(group, probes.vector, k=top + RERANKED, contract=contract)
+    searched = [
+        _Search(engine.calibration, decision, probes.take([i]), of_face)
+        for i, of_face in enumerate(hits)
+    ]
+    unsettled = {one for each in searched for one in each.unsettled}
+    known = _all_faces(gallery, group, unsettled, contract)
+    if newest is not None:
+        known = _up_to(newest, known)
+        for each in searched:
+            each.hits = [hit for hit in each.hits if hit.person_id in known]
+    return [each.candidates(engine.embedder.metric, known)[:top] for each in searched]
 
 
 def verify(
@@ -256,6 +284,18 @@ def _all_faces(
         some = wanted[start : start + PERSONS_AT_ONCE]
         known |= gallery.faces_of(group, some, contract=contract)
     return known
+
+
+def _up_to(
+    newest: str, known: Mapping[str, tuple[list[str], Embeddings]]
+) -> dict[str, tuple[list[str], Embeddings]]:
+    """The faces up to the one of id ``newest``; a person without any is left out."""
+    older: dict[str, tuple[list[str], Embeddings]] = {}
+    for person_id, (ids, embeddings) in known.items():
+        keep = [i for i, one in enumerate(ids) if one <= newest]
+        if keep:
+            older[person_id] = [ids[i] for i in keep], embeddings.take(keep)
+    return older
 
 
 class _Search:

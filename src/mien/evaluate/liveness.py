@@ -17,7 +17,7 @@ from mien.evaluate.attack_rates import Scores, bpcer_at_apcer, classification_ra
 from mien.evaluate.impostor_attacks import ImpostorAttacks, Presentation, impostor_attacks
 from mien.evaluate.lists import at_line, check_files, read_rows
 from mien.evaluate.templates import BATCH, subject
-from mien.liveness import CONDITIONS, THRESHOLDS
+from mien.liveness import CONDITIONS
 from mien.models.progress import Progress, silent
 from mien.types import Result
 from mien.verdict import LivenessVerdict
@@ -247,8 +247,8 @@ def _report(
         )
         for name in species
     }
-    condition = engine.settings.liveness_condition
-    rates = classification_rates(bona_fide, attacks, THRESHOLDS[condition])
+    condition, thresholds = engine.settings.liveness_condition, engine.liveness.thresholds
+    rates = classification_rates(bona_fide, attacks, thresholds[condition])
     for percent in (5, 10):
         rates[f"bpcer_at_apcer_{percent}"] = bpcer_at_apcer(bona_fide, attacks, percent / 100)
     silent_ones = ~np.array(answered, bool)
@@ -261,14 +261,14 @@ def _report(
         no_face=sum(one is None for one in found),
         undetermined=sum(one is not None and one.verdict == "undetermined" for one in found),
         condition=condition,
-        threshold=THRESHOLDS[condition],
+        threshold=thresholds[condition],
         rates=rates,
         by_condition={
-            name: _some(classification_rates(bona_fide, attacks, THRESHOLDS[name]))
+            name: _some(classification_rates(bona_fide, attacks, thresholds[name]))
             for name in CONDITIONS
         },
-        by_attack=_by_attack(listed, attacks, THRESHOLDS[condition]),
-        groups=_groups(listed, found, answered, THRESHOLDS[condition]),
+        by_attack=_by_attack(listed, attacks, thresholds[condition]),
+        groups=_groups(listed, found, answered, thresholds[condition]),
         whole=whole,
         ms_per_image_cpu=1000 * spent_s / len(listed),
         detector=engine.detector.name,

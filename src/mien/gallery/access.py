@@ -88,6 +88,27 @@ class Access:
         with self._database.writing() as connection:
             return applications.allow(connection, name, wanted)
 
+    def application_by_id(self, application_id: str) -> Application:
+        """The application of that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.reading() as connection:
+            return applications.find_by_id(connection, application_id[:64]).application
+
+    def allow_nhn_v1(self, name: str, allowed: bool) -> Application:
+        """Say whether an application's id alone opens version 1.0 of the NHN dialect.
+
+        That version has no secret: whoever learns the id can then read and write the application.
+
+        Raises:
+            NotFound: no such application.
+        """
+        name = checks.application_name(name)
+        with self._database.writing() as connection:
+            return applications.allow_nhn_v1(connection, name, allowed)
+
     def create_key(
         self,
         application: str,

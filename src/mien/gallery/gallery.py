@@ -15,6 +15,7 @@ from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import MAX_PAGE, page_size
+from mien.gallery.annex import Annex
 from mien.gallery.archive.archives import Archives
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
@@ -141,6 +142,11 @@ class Gallery(Pictures):
         return self._application.application.name
 
     @property
+    def application_id(self) -> str:
+        """The id of the application whose view this is; it cannot be guessed."""
+        return self._application.application.id
+
+    @property
     def limits(self) -> GalleryLimits:
         """The quotas."""
         return self._limits
@@ -149,6 +155,11 @@ class Gallery(Pictures):
     def privacy(self) -> Privacy:
         """Consent, retention, export, erasure, and the audit log."""
         return Privacy(self._database, self._searcher, self._application, self._actor)
+
+    @property
+    def annex(self) -> Annex:
+        """What the dialects of other services' APIs keep."""
+        return Annex(self._database, self._application)
 
     @property
     def archive(self) -> Archives:
@@ -269,6 +280,7 @@ class Gallery(Pictures):
         after: str | None = None,
         limit: int = 100,
         external_image_id: str | None = None,
+        newest_first: bool = False,
     ) -> list[StoredFace]:
         """Faces of a group, or of one person in it, oldest first.
 
@@ -277,6 +289,7 @@ class Gallery(Pictures):
             external_image_id: only those of that photo.
             after: id of the last face of the page before; it need not exist any more.
             limit: 1 to 1000.
+            newest_first: the other way round, pages too.
 
         Raises:
             NotFound: no such group or person.
@@ -293,7 +306,22 @@ class Gallery(Pictures):
                 after=after,
                 limit=limit,
                 external_image_id=checks.external_id(external_image_id),
+                newest_first=newest_first,
             )
+
+    def faces_by_id(self, group: str, face_ids: Iterable[str]) -> dict[str, StoredFace]:
+        """Several faces at once, by id; those that are not in the group are left out.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: more than 1000 faces.
+        """
+        wanted = sorted(set(face_ids))
+        if len(wanted) > MAX_PAGE:
+            raise InvalidArgument(f"Ask for at most {MAX_PAGE} faces at once.")
+        with self._database.reading() as connection:
+            found = faces.by_id(connection, self._group(connection, group), wanted)
+        return {face.id: face for face in found}
 
     def face(self, group: str, face_id: str) -> StoredFace:
         """The face of that id.

@@ -102,20 +102,23 @@ class Application(Result):
         name: unique in the gallery.
         created_at: UTC.
         attributes: of :data:`RESTRICTED_ATTRIBUTES` those that the service answers it.
+        nhn_v1: its id alone, without a key, opens version 1.0 of the NHN dialect.
     """
 
     id: str
     name: str
     created_at: datetime
     attributes: frozenset[str] = frozenset()
+    nhn_v1: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"id", "name", "created_at", "attributes"}``; the last sorted."""
+        """``{"id", "name", "created_at", "attributes", "nhn_v1"}``; attributes sorted."""
         return {
             "id": self.id,
             "name": self.name,
             "created_at": self.created_at.isoformat(),
             "attributes": sorted(self.attributes),
+            "nhn_v1": self.nhn_v1,
         }
 
 

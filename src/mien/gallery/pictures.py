@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import get_args
 
 from mien.errors import InvalidArgument, NotFound
 from mien.gallery import checks
+from mien.gallery.access import MAX_PAGE
 from mien.gallery.curation import Curation
 from mien.gallery.policy import FaceImage, ImageKind
 from mien.gallery.records import faces, images
@@ -15,6 +17,24 @@ __all__ = ["Pictures"]
 
 class Pictures(Curation):
     """The part of :class:`mien.gallery.Gallery` that gives images back."""
+
+    def with_image(self, group: str, face_ids: Iterable[str]) -> set[str]:
+        """Those of a group's faces that an image is kept with.
+
+        Args:
+            group: name of the group; face_ids: of at most 1000 faces; those that are not in the
+                group are left out.
+
+        Raises:
+            NotFound: no such group.
+            InvalidArgument: more than 1000 faces.
+        """
+        wanted = sorted(set(face_ids))
+        if len(wanted) > MAX_PAGE:
+            raise InvalidArgument(f"Ask for at most {MAX_PAGE} faces at once.")
+        with self._database.snapshot() as connection:
+            inside = faces.by_id(connection, self._group(connection, group), wanted)
+            return images.kept_with(connection, [face.id for face in inside])
 
     def image(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal, Self, get_args
 
+from mien.config import LivenessCondition, LivenessPolicy
 from mien.errors import InvalidArgument
 from mien.types import Result
 
@@ -39,6 +40,8 @@ _WORDS = {
     "images": get_args(ImagePolicy),
     "consent": get_args(ConsentPolicy),
     "duplicates": get_args(DuplicatePolicy),
+    "liveness": get_args(LivenessPolicy),
+    "liveness_condition": get_args(LivenessCondition),
 }
 
 
@@ -55,6 +58,8 @@ class GroupSettings(Result):
         retain_idle_s: seconds after which a person who was not seen is deleted; None: never.
         duplicates: what happens when a face looks like somebody else of the group.
         min_quality: a photo below is not enrolled, 0 to 1; None: no such gate.
+        liveness, liveness_condition: what enrolling into the group, identifying and verifying in
+            it ask at least, whatever the call and the settings ask.
 
     Raises:
         InvalidArgument: a value that cannot be; the message names it.
@@ -72,6 +77,8 @@ class GroupSettings(Result):
     retain_idle_s: int | None = None
     duplicates: DuplicatePolicy = "allow"
     min_quality: float | None = None
+    liveness: LivenessPolicy = "off"
+    liveness_condition: LivenessCondition = "weak"
 
     def __post_init__(self) -> None:
         for name, least in _COUNTS.items():

@@ -14,7 +14,7 @@ from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import page_size
 from mien.gallery.ledger import AuditEntry, Consent
-from mien.gallery.records import audit, consents, groups, kept, persons
+from mien.gallery.records import audit, consents, groups, kept, notes, persons
 from mien.gallery.records.applications import ApplicationRow
 from mien.gallery.records.audit import NewEntry, Tampering
 from mien.gallery.records.database import Database
@@ -242,8 +242,8 @@ class Privacy:
         """All that is kept of a person, for the person: plain JSON values.
 
         Returns:
-            ``{"person", "groups", "faces", "images", "consents", "log"}``; templates as lists of
-            numbers, images as base64.
+            ``{"person", "groups", "faces", "images", "consents", "notes", "log"}``; templates as
+            lists of numbers, images as base64.
 
         Raises:
             NotFound: no such group or person.
@@ -259,6 +259,7 @@ class Privacy:
                     for facts, data in kept.images_of(connection, found.seq)
                 ],
                 "consents": [one.to_dict() for one in consents.of_person(connection, found.seq)],
+                "notes": notes.of_person(connection, found.seq),
                 "log": [
                     one.to_dict()
                     for one in audit.about(connection, self._application.seq, found.person.id)

@@ -7,7 +7,8 @@ the face the nets are guessing, so the answer is that nothing can be said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from mien.config import LivenessCondition
@@ -17,6 +18,7 @@ from mien.liveness.crop import clamped_factor
 from mien.liveness.evidence import frame_edges, moire_peak
 from mien.liveness.probability import probability
 from mien.liveness.registry import create, names
+from mien.liveness.student import STUDENT, STUDENT_THRESHOLDS
 from mien.models import ModelStore
 from mien.types import RGB, Box
 from mien.verdict import LivenessReason, LivenessVerdict
@@ -25,6 +27,8 @@ __all__ = ["EVIDENCE", "LivenessNet", "PassiveLiveness"]
 
 EVIDENCE: dict[str, tuple[float, float]] = {"edges": (0.6, 0.8), "moire": (1.7, 2.3)}
 """Where each measure begins to speak of an attack, and where it is sure (docs/liveness.md)."""
+
+_log = logging.getLogger(__name__)
 
 _REASON: dict[str, LivenessReason] = {"edges": "device_or_paper_edges", "moire": "moire"}
 SAYS_SO = 0.5  # evidence from which it is a reason
@@ -52,6 +56,7 @@ class PassiveLiveness:
 
     Args:
         nets: at least one; their mean counts.
+        thresholds: of the conditions, where they are not those of the published nets.
 
     Example:
         >>> from mien import config
@@ -59,20 +64,35 @@ class PassiveLiveness:
         >>> PassiveLiveness.load(ModelStore(config.load()))          # doctest: +SKIP
     """
 
-    def __init__(self, nets: Sequence[LivenessNet]) -> None:
+    def __init__(
+        self,
+        nets: Sequence[LivenessNet],
+        *,
+        thresholds: Mapping[LivenessCondition, float] = THRESHOLDS,
+    ) -> None:
         self.nets = tuple(nets)
+        self.thresholds = thresholds
 
     @classmethod
     def load(cls, models: ModelStore) -> PassiveLiveness:
         """Fetch the weights of all registered nets, if need be, and open them.
 
+        Where they cannot be had, the net that is installed with Mien speaks instead, at
+        thresholds of its own, unless the settings' ``liveness_fallback`` forbids it.
+
         Raises:
-            WeightsMissing: they are not in the cache and cannot be fetched.
+            WeightsMissing: neither can be had.
             ModelError: they cannot be run.
         """
         try:
-            return cls([create(name, models) for name in names()])
+            return cls([create(name, models) for name in names() if name != STUDENT])
         except ModelUnavailable as error:
+            if models.settings.liveness_fallback and STUDENT in names():
+                try:
+                    _log.warning("The liveness nets cannot be had; %s speaks instead.", STUDENT)
+                    return cls([create(STUDENT, models)], thresholds=STUDENT_THRESHOLDS)
+                except ModelUnavailable as missing:
+                    _log.warning("%s", missing.message)
             raise WeightsMissing(
                 "The liveness nets are not in the cache and cannot be fetched now: pull "
                 "them where there is a network (mien models pull minifasnet-v2 minifasnet-v1se), "
@@ -93,7 +113,7 @@ class PassiveLiveness:
         Raises:
             InvalidArgument: the box is empty, or no such condition.
         """
-        threshold = THRESHOLDS[check_condition(condition)]
+        threshold = self.thresholds[check_condition(condition)]
         widest = max(net.factor for net in self.nets)
         context = clamped_factor(box, (image.shape[0], image.shape[1]), widest)
         nets = {net.name: net.live_score(image, box) for net in self.nets}

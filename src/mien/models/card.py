@@ -19,6 +19,7 @@ __all__ = [
     "EmbedderFacts",
     "FmrPoint",
     "ModelCard",
+    "ShippedSource",
     "Source",
     "Tail",
     "Task",
@@ -95,7 +96,28 @@ class UrlSource:
         return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
 
-Source = ArchiveSource | UrlSource
+@dataclass(frozen=True, slots=True)
+class ShippedSource:
+    """A file that is installed with a Python package: it is there without any network.
+
+    Attributes:
+        package: the package that it lies in, as Python imports it.
+        file: its name there.
+        sha256, size: of the file.
+    """
+
+    package: str
+    file: str
+    sha256: str
+    size: int
+
+    @property
+    def file_name(self) -> str:
+        """Base name of the weight file."""
+        return self.file
+
+
+Source = ArchiveSource | UrlSource | ShippedSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,4 +286,4 @@ class ModelCard:
     @property
     def by_address(self) -> bool:
         """Whether the file can be had from an address only, not from a package archive."""
-        return bool(self.sources) and not any(isinstance(s, ArchiveSource) for s in self.sources)
+        return bool(self.sources) and all(isinstance(s, UrlSource) for s in self.sources)

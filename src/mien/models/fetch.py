@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.resources
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from mien.config import Settings
 from mien.errors import ChecksumMismatch, ModelUnavailable
 from mien.models.archive import check, extract, fetch_archive
 from mien.models.cache import Cache, disk_errors, sha256_of
-from mien.models.card import ArchiveSource, Source, UrlSource
+from mien.models.card import ArchiveSource, ShippedSource, Source, UrlSource
 from mien.models.progress import Progress
 
 __all__ = ["Fetcher"]
@@ -53,7 +54,7 @@ class Fetcher:
             ModelUnavailable: nobody has it, or nobody may be asked.
             ChecksumMismatch: somebody has another file under its name.
         """
-        if found := self.cached(sources):
+        if found := self.cached(sources) or _installed(sources):
             return found
         with self._cache.lock(_lock_name(sources[0])):
             if found := self.cached(sources):  # another process was quicker
@@ -73,14 +74,29 @@ class Fetcher:
         raise self._worst(refusals, sources[0])
 
     def cached(self, sources: Sequence[Source]) -> Path | None:
-        """The file in the cache, if it is there."""
+        """The file in the cache, if it is there; one that is installed is copied there first."""
         for source in sources:
+            if isinstance(source, ShippedSource):
+                self._copy_installed(source)
             sha256 = self._cache.sha256(source)
             if sha256 is not None:
                 file = self._cache.source(sha256, source.file_name)
                 if file.is_file():
                     return file
         return None
+
+    def _copy_installed(self, source: ShippedSource) -> None:
+        """Bring an installed file into the cache, where bundles are made and hashes checked."""
+        target = self._cache.source(source.sha256, source.file_name)
+        installed = None if target.is_file() else _installed([source])
+        if installed is None:
+            return
+        try:
+            with self._cache.workshop(_lock_name(source)) as folder, disk_errors():
+                shutil.copyfile(installed, folder / source.file)
+                self._cache.place(folder / source.file, target)
+        except ModelUnavailable as error:  # a cache that can only be read: it is used where it is
+            _log.debug("%s", error.message)
 
     def _worst(
         self, refusals: list[ChecksumMismatch | ModelUnavailable], source: Source
@@ -89,6 +105,10 @@ class Fetcher:
         for error in refusals:
             if isinstance(error, ChecksumMismatch):
                 return error
+        if isinstance(source, ShippedSource):
+            return ModelUnavailable(
+                f"{source.file_name} is not whole in the installed package: install Mien again."
+            )
         if refusals:
             return refusals[0]
         mirror = " or in the mirror" if self._mirror else ""
@@ -99,7 +119,7 @@ class Fetcher:
         )
 
     def _from_network(self, source: Source) -> Path | None:
-        if self._offline:
+        if self._offline or isinstance(source, ShippedSource):
             return None
         if isinstance(source, ArchiveSource):
             return self._take_archive(source)
@@ -206,6 +226,21 @@ class Fetcher:
                 check(archive, source.archive_sha256, what=f"The mirror's {source.archive_name}")
                 return self._unpack(archive, source, folder)
         return None
+
+
+def _installed(sources: Sequence[Source]) -> Path | None:
+    """The file of an installed package, if it is there and what its card says."""
+    for source in sources:
+        if isinstance(source, ShippedSource):
+            try:
+                folder = importlib.resources.files(source.package)
+                file = Path(str(folder.joinpath(source.file)))
+                if file.is_file() and sha256_of(file) == source.sha256:
+                    return file
+            except (ModuleNotFoundError, OSError):
+                continue
+            _log.warning("%s is missing or damaged in the installed package.", source.file_name)
+    return None
 
 
 def _lock_name(source: Source) -> str:

@@ -17,7 +17,7 @@ from mien import dashboard
 from mien.config import Settings
 from mien.engine import Engine
 from mien.gallery import DEFAULT_APPLICATION, Gallery
-from mien.service import errors, pages
+from mien.service import dialects, errors, pages
 from mien.service.api import routers
 from mien.service.edge import Edge
 from mien.service.guard import Gate
@@ -69,6 +69,9 @@ def create_app(
     app.state.methods = methods = defaultdict[str, set[str]](set)
     for router in (*routers(), pages.router):
         app.include_router(router)
+    for dialect in dialects.routers(settings.dialects):
+        app.include_router(dialect, include_in_schema=False)
+    for router in (*routers(), pages.router):
         for route in router.routes:
             if isinstance(route, APIRoute):
                 methods[route.path] |= route.methods or set()

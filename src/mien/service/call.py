@@ -17,7 +17,7 @@ from mien.config import Settings
 from mien.engine import Engine, LivenessCheck
 from mien.errors import InvalidArgument, Unauthorized, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
-from mien.service.auth import Access, bearer, permit
+from mien.service.auth import Access, KeyCache, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
@@ -31,6 +31,8 @@ __all__ = [
     "Reading",
     "Writing",
     "allowed",
+    "looked_up",
+    "opened",
     "options",
     "page_of",
     "run_records",
@@ -118,37 +120,41 @@ class Call:
             work: the rest.
         """
         kind = self.request.headers.get("content-type", "")
-        inference = self.service.inference
-        inference.refuse_if_full(self.lane)
+        self.service.inference.refuse_if_full(self.lane)
         with self.service.budget.hold() as holding:
-            body = await self._body(self.settings.max_request_bytes, holding)
+            body = await self.read(self.settings.max_request_bytes, holding)
             job = _upload_job(body, kind, parse, work)
             del body
-            slot = inference.admit(self.lane)
-            try:
-                return await slot.run(job, timeout_s=self._left(), gone=self._gone)
-            finally:
-                slot.abandon()
+            return await self.with_models(job)
+
+    async def with_models(self, work: Callable[[], T]) -> T:
+        """Run ``work`` on a worker for photos."""
+        slot = self.service.inference.admit(self.lane)
+        try:
+            return await slot.run(work, timeout_s=self.left, gone=self._gone)
+        finally:
+            slot.abandon()
 
     async def with_json(self, work: Callable[[dict[str, Any]], T]) -> T:
         """Read a small JSON object and run ``work`` on a worker for records."""
         kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType("Send application/json.")
-        body = await self._body(RECORD_BYTES)
+        body = await self.read(RECORD_BYTES)
         return await self.with_records(lambda: work(parse_json(body)))
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
         return await run_records(self.request, self.service, work, lane=self.lane)
 
-    async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
+    async def read(self, limit: int, holding: Holding | None = None) -> bytes:
+        """The body, at most ``limit`` bytes, counted in ``holding``."""
         with self.service.reading.hold():
-            return await read_body(
-                self.request, limit=limit, timeout_s=self._left(), holding=holding
-            )
+            return await read_body(self.request, limit=limit, timeout_s=self.left, holding=holding)
 
-    def _left(self) -> float:
+    @property
+    def left(self) -> float:
+        """Seconds until the request's deadline."""
         return _left(self.request, self.service)
 
     async def _gone(self) -> None:
@@ -190,18 +196,35 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     ) -> Call:
-        service: Service = request.app.state.service
-        if not service.settings.auth:
-            return Call(request, service, service.gallery)
-        secret = bearer(request.headers.get("authorization"))
-        access = service.keys.find(secret)
-        if access is None:
-            access = await _looked_up(request, service, secret)
-        service.guard.use(access.key.id)
-        permit(access.key, scope)
-        return Call(request, service, access.gallery)
+        return await opened(request, scope, lambda: bearer(request.headers.get("authorization")))
 
     return authorise
+
+
+async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -> Call:
+    """The request as a call of its key's application.
+
+    Args:
+        request: whatever it asks for.
+        scope: what its key has to allow.
+        secret_of: gives the key's secret, or raises Unauthorized; not asked without ``auth``.
+
+    Raises:
+        Unauthorized: no key, or not a valid one.
+        Forbidden: the key lacks the scope.
+        RateLimited: too many requests with the key, or too many wrong keys from its address.
+    """
+    service: Service = request.app.state.service
+    if not service.settings.auth:
+        return Call(request, service, service.gallery)
+    secret = secret_of()
+    access = service.keys.find(secret)
+    if access is None:
+        look = partial(Access.of, service.gallery, secret)
+        access = await looked_up(request, secret, look, service.keys)
+    service.guard.use(access.key.id)
+    permit(access.key, scope)
+    return Call(request, service, access.gallery)
 
 
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
@@ -209,22 +232,31 @@ Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
 
 
-async def _looked_up(request: Request, service: Service, secret: str) -> Access:
-    """What a key opens, asked in the database.
+async def looked_up(
+    request: Request, secret: str, look: Callable[[], Access], cache: KeyCache
+) -> Access:
+    """What a key opens, asked in the database; found keys go into the cache.
+
+    Args:
+        request: whose address is locked out after too many wrong ones.
+        secret: the key.
+        look: asks (blocking).
+        cache: of such keys.
 
     Raises:
         Unauthorized: not a valid key.
         RateLimited: the address has tried too many that were not.
     """
+    service: Service = request.app.state.service
     address = request.client.host if request.client else None
     service.guard.may_try(address, secret)
     try:
-        access = await run_records(request, service, partial(Access.of, service.gallery, secret))
+        access = await run_records(request, service, look)
     except Unauthorized:
         service.guard.wrong(address)
         raise
     service.guard.right(secret)
-    service.keys.add(secret, access)
+    cache.add(secret, access)
     return access
 
 

@@ -58,6 +58,8 @@ STATUS: dict[str, int] = {
     "image_too_large": 413,
     "image_unsupported": 415,
     "image_too_small": 422,
+    "image_url": 400,
+    "image_url_timeout": 400,
     "face": 422,
     "no_face": 422,
     "several_faces": 422,

@@ -23,7 +23,15 @@ from mien.errors import (
     UnsupportedMediaType,
 )
 
-__all__ = ["MAX_BRACKETS", "Form", "NamedImage", "from_base64", "parse_form", "parse_json"]
+__all__ = [
+    "MAX_BRACKETS",
+    "Form",
+    "NamedImage",
+    "from_base64",
+    "parse_form",
+    "parse_json",
+    "parse_multipart",
+]
 
 MAX_BRACKETS = 256
 MAX_FIELDS = 32
@@ -68,7 +76,8 @@ def parse_form(body: bytes, *, content_type: str, fields: Sequence[str], max_ima
     kind, parameters = parse_options_header(content_type)
     kind = kind.strip().lower()
     if kind == b"multipart/form-data":
-        form = _Multipart(fields, max_images).read(body, parameters.get(b"boundary", b""))
+        reader = _Multipart(fields, max_images, repeated=len(fields) == 1)
+        form = reader.read(body, parameters.get(b"boundary", b""))
     elif kind == b"application/json" or kind.endswith(b"+json"):
         form = _from_json(body, fields, max_images)
     elif kind.startswith(b"image/") or kind == b"application/octet-stream":
@@ -87,6 +96,34 @@ def parse_form(body: bytes, *, content_type: str, fields: Sequence[str], max_ima
             f"There is no photo in the field {missing[0]!r}.", details={"field": missing[0]}
         )
     return form
+
+
+def parse_multipart(
+    body: bytes,
+    *,
+    content_type: str,
+    fields: Sequence[str],
+    max_images: int,
+    repeated: bool = False,
+) -> Form | None:
+    """Read a ``multipart/form-data`` body, whichever of its photos are there.
+
+    Args:
+        body, content_type, fields, max_images: as for :func:`parse_form`.
+        repeated: each field takes several photos, also where there are several fields.
+
+    Returns:
+        None for another content type.
+
+    Raises:
+        InvalidArgument: malformed.
+        RequestTooLarge: too many photos or fields.
+    """
+    kind, parameters = parse_options_header(content_type)
+    if kind.strip().lower() != b"multipart/form-data":
+        return None
+    reader = _Multipart(fields, max_images, repeated=repeated or len(fields) == 1)
+    return reader.read(body, parameters.get(b"boundary", b""))
 
 
 def parse_json(body: bytes, *, max_brackets: int = MAX_BRACKETS) -> dict[str, Any]:
@@ -164,8 +201,9 @@ def _check_count(count: int, max_images: int) -> None:
 class _Multipart:
     """Collects the parts of one ``multipart/form-data`` body."""
 
-    def __init__(self, fields: Sequence[str], max_images: int) -> None:
+    def __init__(self, fields: Sequence[str], max_images: int, *, repeated: bool) -> None:
         self._fields = fields
+        self._repeated = repeated
         self._max_images = max_images
         self._images: dict[str, list[NamedImage]] = {}
         self._options: dict[str, Any] = {}
@@ -227,7 +265,7 @@ class _Multipart:
 
     def _add_image(self, field_name: str, file_name: str, data: bytes) -> None:
         found = self._images.setdefault(field_name, [])
-        if len(self._fields) > 1 and found:
+        if found and not self._repeated:
             raise InvalidArgument(f"The field {field_name!r} takes one photo.")
         name = CONTROL.sub("", re.split(r"[/\\]", file_name)[-1])[:MAX_NAME]
         found.append(NamedImage(name or f"{field_name}[{len(found)}]", data))

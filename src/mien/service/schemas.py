@@ -186,6 +186,8 @@ class SettingsOptions(Options):
     retain_idle_s: int | None = Field(default=None, ge=1, le=2**53)
     duplicates: Literal["allow", "warn", "refuse"] = Field(default="allow")
     min_quality: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    liveness: LivenessPolicy = Field(default="off")
+    liveness_condition: LivenessCondition = Field(default="weak")
 
 
 UserData = Annotated[
@@ -573,6 +575,8 @@ class SettingsShape(Shape):
     retain_idle_s: int | None
     duplicates: Literal["allow", "warn", "refuse"]
     min_quality: float | None
+    liveness: LivenessPolicy
+    liveness_condition: LivenessCondition
 
 
 class GroupShape(Shape):

@@ -11,7 +11,9 @@ from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
+from mien.service.engines import Engines
 from mien.service.errors import log_unexpected
+from mien.service.fetch import Fetcher
 from mien.service.guard import Guard
 from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
@@ -43,6 +45,8 @@ class Service:
         guard: how often addresses and keys may ask.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
+        fetcher: photos by URL, for the dialects; used on the event loop only.
+        engines: of other recognition models, for the dialects.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
@@ -61,6 +65,8 @@ class Service:
         self.keys = KeyCache()
         self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
+        self.fetcher = Fetcher(settings)
+        self.engines = Engines(engine)
         self.retention = Retention(
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
         )
@@ -124,6 +130,7 @@ class Service:
         self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
+        self.engines.close()
 
     def _load_models(self) -> None:
         while not self._stopped.is_set():

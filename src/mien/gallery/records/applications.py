@@ -15,7 +15,16 @@ from mien.errors import AlreadyExists, NotFound
 from mien.gallery.model import Application
 from mien.gallery.records.schema import applications
 
-__all__ = ["ApplicationRow", "allow", "create", "ensure", "find", "page"]
+__all__ = [
+    "ApplicationRow",
+    "allow",
+    "allow_nhn_v1",
+    "create",
+    "ensure",
+    "find",
+    "find_by_id",
+    "page",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ _COLUMNS = sa.select(
     applications.c.settings,
 )
 _BY_NAME = _COLUMNS.where(applications.c.name == sa.bindparam("name"))
+_BY_ID = _COLUMNS.where(applications.c.id == sa.bindparam("id"))
 
 
 def find(connection: sa.Connection, name: str) -> ApplicationRow:
@@ -45,6 +55,18 @@ def find(connection: sa.Connection, name: str) -> ApplicationRow:
     row = connection.execute(_BY_NAME, {"name": name}).one_or_none()
     if row is None:
         raise NotFound(f"There is no application {name!r}.")
+    return _row(row)
+
+
+def find_by_id(connection: sa.Connection, application_id: str) -> ApplicationRow:
+    """The application of that id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = connection.execute(_BY_ID, {"id": application_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no application of that id.")
     return _row(row)
 
 
@@ -76,10 +98,23 @@ def allow(connection: sa.Connection, name: str, attributes: Iterable[str]) -> Ap
     Raises:
         NotFound: there is none of that name.
     """
+    return _set(connection, name, attributes=sorted(attributes))
+
+
+def allow_nhn_v1(connection: sa.Connection, name: str, allowed: bool) -> Application:
+    """Let the application's id alone open version 1.0 of the NHN dialect, or no longer.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    return _set(connection, name, nhn_v1=allowed)
+
+
+def _set(connection: sa.Connection, name: str, **changes: list[str] | bool) -> Application:
     owner = find(connection, name)
     this = applications.c.seq == owner.seq
     stored = connection.execute(sa.select(applications.c.settings).where(this)).scalar_one()
-    settings = {**json.loads(stored), "attributes": sorted(attributes)}
+    settings = {**json.loads(stored), **changes}
     connection.execute(applications.update().where(this), {"settings": json.dumps(settings)})
     return find(connection, name).application
 
@@ -93,5 +128,7 @@ def page(connection: sa.Connection, *, after: str | None, limit: int) -> list[Ap
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> ApplicationRow:
-    allowed = frozenset(json.loads(row.settings).get("attributes", ()))
-    return ApplicationRow(row.seq, Application(row.id, row.name, row.created_at, allowed))
+    settings = json.loads(row.settings)
+    allowed = frozenset(settings.get("attributes", ()))
+    nhn_v1 = bool(settings.get("nhn_v1", False))
+    return ApplicationRow(row.seq, Application(row.id, row.name, row.created_at, allowed, nhn_v1))

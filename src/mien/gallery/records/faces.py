@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "add",
     "box_of",
+    "by_id",
     "delete",
     "find",
     "groups_with",
@@ -178,6 +179,7 @@ def page(
     after: str | None,
     limit: int | None,
     external_image_id: str | None = None,
+    newest_first: bool = False,
 ) -> list[StoredFace]:
     """Faces of a group, or of one member or photo, by id; those after ``after``."""
     query = _of(row)
@@ -186,9 +188,14 @@ def page(
     if person is not None:
         query = query.where(faces.c.person_seq == person.seq)
     if after is not None:
-        query = query.where(faces.c.id > after)
-    query = query.order_by(faces.c.id).limit(limit)
+        query = query.where(faces.c.id < after if newest_first else faces.c.id > after)
+    query = query.order_by(faces.c.id.desc() if newest_first else faces.c.id).limit(limit)
     return [_face(found, row) for found in connection.execute(query)]
+
+
+def by_id(connection: sa.Connection, row: GroupRow, ids: Collection[str]) -> list[StoredFace]:
+    """Those of the faces that are in the group."""
+    return [_face(found, row) for found in connection.execute(_of(row).where(faces.c.id.in_(ids)))]
 
 
 def find(connection: sa.Connection, row: GroupRow, face_id: str) -> FaceRow:

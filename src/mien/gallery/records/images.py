@@ -12,7 +12,7 @@ from mien.gallery.records.kept import image_context
 from mien.gallery.records.schema import face_images, faces
 from mien.gallery.records.vault import vault_of
 
-__all__ = ["copy", "find", "keep", "kinds_of"]
+__all__ = ["copy", "find", "keep", "kept_with", "kinds_of"]
 
 
 def keep(
@@ -86,6 +86,12 @@ def kinds_of(
     for row in connection.execute(query.order_by(face_images.c.face_seq, face_images.c.kind)):
         found[row.face_seq] = (*found.get(row.face_seq, ()), row.kind)
     return found
+
+
+def kept_with(connection: sa.Connection, face_ids: Collection[str]) -> set[str]:
+    """Those of the faces that an image is kept with."""
+    query = sa.select(faces.c.id).join(face_images, face_images.c.face_seq == faces.c.seq)
+    return set(connection.execute(query.where(faces.c.id.in_(face_ids)).distinct()).scalars())
 
 
 def copy(connection: sa.Connection, face_seq: int, to_seq: int, to_id: str) -> None:

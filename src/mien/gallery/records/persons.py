@@ -31,6 +31,7 @@ __all__ = [
     "leave",
     "memberships",
     "page",
+    "page_by_id",
     "refuse_taken_external",
     "rename",
     "update",
@@ -141,6 +142,13 @@ def page(
     if after is not None:
         query = query.where(members.c.name > after)
     query = query.order_by(members.c.name).limit(limit)
+    return [_row(found).person for found in connection.execute(query, _scope(row))]
+
+
+def page_by_id(connection: sa.Connection, row: GroupRow, *, after: str, limit: int) -> list[Person]:
+    """A group's named persons by id, those after ``after``."""
+    query = _MEMBERS.where(persons.c.anonymous.is_(False), persons.c.id > after)
+    query = query.order_by(persons.c.id).limit(limit)
     return [_row(found).person for found in connection.execute(query, _scope(row))]
 
 

@@ -34,6 +34,8 @@ __all__ = [
     "members",
     "meta",
     "metadata",
+    "notes",
+    "passing",
     "person_keys",
     "persons",
     "undo",
@@ -398,4 +400,34 @@ meta = sa.Table(
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+
+# ---------------------------------------------------------------- what dialects keep
+
+# A dialect's own facts about what it keeps here, as it likes; they go with the group or person.
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("seq", Seq, primary_key=True),
+    _ref("application"),
+    sa.Column("space", Name, nullable=False),
+    sa.Column("key", Name, nullable=False),
+    _ref("group", index=True, nullable=True),
+    _ref("person", index=True, nullable=True),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.UniqueConstraint("application_seq", "space", "key"),
+    sqlite_autoincrement=True,
+)
+
+# What is forgotten at its time, sealed: faces that were detected and not registered.
+passing = sa.Table(
+    "passing",
+    metadata,
+    _ref("application"),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("id", sa.String(32), nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "kind", "id"),
+    sa.Index("ix_passing_expiry", "application_seq", "kind", "expires_at"),
 )

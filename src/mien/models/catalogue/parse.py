@@ -11,20 +11,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from mien.errors import ConfigurationError, UnknownMetric
-from mien.models.card import ArchiveSource, ModelCard, Source, Task, UrlSource
+from mien.models.card import ArchiveSource, ModelCard, ShippedSource, Source, Task, UrlSource
 from mien.models.measured import Measured
 
 __all__ = ["parse_card"]
 
-_KINDS: dict[str, type[ArchiveSource | UrlSource]] = {"archive": ArchiveSource, "url": UrlSource}
+_KINDS: dict[str, type[ArchiveSource | UrlSource | ShippedSource]] = {
+    "archive": ArchiveSource,
+    "url": UrlSource,
+    "shipped": ShippedSource,
+}
 
 
 def parse_card(text: str, *, file: str) -> ModelCard:
     """Read one card.
 
     Tables and keys are the fields of :class:`ModelCard` and of the dataclasses in it; each entry
-    of ``sources`` has a ``kind`` (``archive`` or ``url``) besides. What an entry of ``measured``
-    has besides the fields of :class:`Measured` are its figures.
+    of ``sources`` has a ``kind`` (``archive``, ``url`` or ``shipped``) besides. What an entry of
+    ``measured`` has besides the fields of :class:`Measured` are its figures.
 
     Args:
         text: TOML.
@@ -123,7 +127,7 @@ def _tuple(arguments: tuple[Any, ...], value: Any, *, at: str) -> tuple[Any, ...
 
 def _source(value: Any, *, at: str) -> Source:
     if not isinstance(value, dict) or value.get("kind") not in _KINDS:
-        raise _WrongError(f'{at} must be a table with kind = "archive" or "url"')
+        raise _WrongError(f'{at} must be a table with kind = "archive", "url" or "shipped"')
     table = {k: v for k, v in value.items() if k != "kind"}
     source: Source = _build(_KINDS[value["kind"]], table, at=at)
     return source

@@ -1,0 +1,65 @@
+"""Azure's Face API under ``/azure/face/VERSION``, whatever version a client names.
+
+``/face/VERSION`` is the same: the older JavaScript client drops the path of its endpoint, so it
+can only be pointed at a host. docs/reference/azure.md says what works and what differs. Each file
+translates one resource; what a face, a person or a group is, the gallery and the engine know.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mien.service.dialects.azure import (
+    detect,
+    directory,
+    dynamic_groups,
+    face_lists,
+    liveness,
+    operations,
+    person_groups,
+    recognition,
+)
+from mien.service.dialects.azure.description import document
+from mien.service.dialects.azure.errors import AzureError
+from mien.service.dialects.azure.route import AzureRoute
+from mien.service.errors import Answer
+
+__all__ = ["PREFIXES", "router"]
+
+PREFIXES = ("/azure/face", "/face")
+
+
+def router() -> APIRouter:
+    """All routes of the dialect; only those of the first prefix are described."""
+    made = APIRouter(route_class=AzureRoute)
+    parts = (
+        detect.router,
+        recognition.router,
+        person_groups.router(),
+        face_lists.router(),
+        directory.router,
+        dynamic_groups.router,
+        operations.router,
+        liveness.router(),
+    )
+    for prefix in PREFIXES:
+        for part in parts:
+            first = prefix == PREFIXES[0]
+            made.include_router(part, prefix=f"{prefix}/{{version}}", include_in_schema=first)
+    described = document(made.routes)
+
+    async def openapi() -> Response:
+        """The dialect's description, OpenAPI 3.1."""
+        return Answer(described)
+
+    made.add_api_route("/azure/openapi.json", openapi, include_in_schema=False)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+    for path in ("/azure/{path:path}", "/face/{path:path}"):
+        made.add_api_route(path, _nothing, methods=methods, include_in_schema=False)
+    return made
+
+
+async def _nothing(request: Request) -> Response:
+    """No such route."""
+    raise AzureError(404, "ResourceNotFound", "The requested resource was not found.")

@@ -1,0 +1,5 @@
+"""CompreFace: subjects, recognition, detection, verification. See docs/reference/compreface.md."""
+
+from mien.service.dialects.compreface.routes import PREFIX, router
+
+__all__ = ["PREFIX", "router"]

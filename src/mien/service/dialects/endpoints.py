@@ -1,0 +1,37 @@
+"""Endpoints of a dialect: every error is answered in the dialect's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+from starlette.responses import Response
+
+from mien.errors import MienError
+from mien.service.errors import InternalError, log_unexpected
+from mien.service.pool import ClientGoneError
+from mien.service.state import Service
+
+__all__ = ["Endpoint", "guarded"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def guarded(handle: Endpoint, failed: Callable[[MienError], Response]) -> Endpoint:
+    """``handle``, whose errors become what ``failed`` makes of them."""
+
+    async def endpoint(request: Request) -> Response:
+        service: Service = request.app.state.service
+        try:
+            return await handle(request)
+        except ClientGoneError:
+            raise
+        except MienError as error:
+            told = error
+        except Exception as error:
+            log_unexpected(error, request_id=request.state.request_id)
+            told = InternalError()
+        service.metrics.errors.labels(told.code).inc()
+        return failed(told)
+
+    return endpoint

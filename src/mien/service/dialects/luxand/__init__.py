@@ -1,0 +1,5 @@
+"""Luxand.cloud: persons, collections, and what a photo shows. See docs/reference/luxand.md."""
+
+from mien.service.dialects.luxand.routes import PREFIX, router
+
+__all__ = ["PREFIX", "router"]

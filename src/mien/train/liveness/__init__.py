@@ -1,0 +1,1 @@
+"""The liveness net that ships with Mien: photos, composites, teachers, training, export."""
