@@ -8,8 +8,8 @@ from mien.gallery.gallery import Gallery
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
     DEFAULT_SCOPES,
-    ROLES,
     RESTRICTED_ATTRIBUTES,
+    ROLES,
     ApiKey,
     Application,
     AuditEntry,
@@ -31,9 +31,9 @@ from mien.gallery.records.vectors import mean_template
 __all__ = [
     "DEFAULT_APPLICATION",
     "DEFAULT_SCOPES",
-    "ROLES",
     "KEEP",
     "RESTRICTED_ATTRIBUTES",
+    "ROLES",
     "ApiKey",
     "Application",
     "AuditEntry",
