@@ -204,3 +204,23 @@ def test_a_request_without_a_key_is_no_guess(open_house):
         del request.headers["Authorization"]
         assert code(house.client.send(request)) == (401, "unauthorized")
     assert house.client.get("/v1/groups", headers=house.key()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status"),
+    [
+        ("/luxand/v2/person", "token", 429),
+        ("/compreface/api/v1/recognition/subjects", "x-api-key", 429),
+        ("/azure/face/v1.0/persongroups", "Ocp-Apim-Subscription-Key", 429),
+    ],
+)
+def test_dialects_say_when_to_try_again(open_house, path, header, status):
+    house = open_house(rate_per_key=0.01, rate_burst=1, lockout_failures=1)
+    assert house.client.get(path, headers={header: house.secret}).status_code == 200
+    answer = house.client.get(path, headers={header: house.secret})
+    assert answer.status_code == status
+    assert 1 <= int(answer.headers["retry-after"]) <= 100
+    house.client.get(path, headers={header: "mien_wrong"})
+    answer = house.client.get(path, headers={header: "mien_wrong_too"})
+    assert answer.status_code == status, "locked out"
+    assert 1 <= int(answer.headers["retry-after"]) <= 60

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from mien.config import Settings
 from mien.engine import Engine, LivenessCheck
-from mien.errors import InvalidArgument, Unauthorized, UnsupportedMediaType
+from mien.errors import InvalidArgument, RateLimited, Unauthorized, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, KeyCache, bearer, permit
 from mien.service.errors import Answer, invalid
@@ -31,6 +31,7 @@ __all__ = [
     "Reading",
     "Writing",
     "allowed",
+    "guarded",
     "looked_up",
     "opened",
     "options",
@@ -38,6 +39,7 @@ __all__ = [
     "run_records",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
 Record = TypeVar("Record", bound=Result)
@@ -222,7 +224,7 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
     if access is None:
         look = partial(Access.of, service.gallery, secret)
         access = await looked_up(request, secret, look, service.keys)
-    service.guard.use(access.key.id)
+    guarded(request, service.guard.use, access.key.id)
     permit(access.key, scope)
     return Call(request, service, access.gallery)
 
@@ -230,6 +232,19 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
 Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
+
+
+def guarded(request: Request, check: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Ask the guard; where it refuses, every dialect's answer gets ``Retry-After``.
+
+    Raises:
+        RateLimited: it refuses.
+    """
+    try:
+        check(*args, **kwargs)
+    except RateLimited as error:
+        request.state.retry_after_s = error.details["retry_after_s"]
+        raise
 
 
 async def looked_up(
@@ -249,7 +264,7 @@ async def looked_up(
     """
     service: Service = request.app.state.service
     address = request.client.host if request.client else None
-    service.guard.may_try(address, secret)
+    guarded(request, service.guard.may_try, address, secret)
     try:
         access = await run_records(request, service, look)
     except Unauthorized:

@@ -7,7 +7,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -72,7 +73,7 @@ class Edge:
         state["request_id"] = request_id = _request_id(headers.get("x-request-id"))
         state["started"] = started = time.monotonic()
         secure = scope.get("scheme") == "https"
-        exchange = _Exchange(request_id, headers, receive, send, self._linger_bytes, secure)
+        exchange = _Exchange(state, headers, receive, send, self._linger_bytes, secure)
         with listen() as stages:
             state["stages"] = stages
             try:
@@ -111,7 +112,7 @@ class _Exchange:
 
     def __init__(
         self,
-        request_id: str,
+        state: MutableMapping[str, Any],
         headers: Headers,
         receive: Receive,
         send: Send,
@@ -120,7 +121,7 @@ class _Exchange:
     ) -> None:
         self.status = 0
         self._secure = secure
-        self._request_id = request_id
+        self._state = state
         self._receive = receive
         self._send = send
         self._linger_bytes = linger_bytes
@@ -139,7 +140,9 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self._request_id
+            headers["x-request-id"] = self._state["request_id"]
+            if "retry_after_s" in self._state:
+                headers["retry-after"] = str(self._state["retry_after_s"])
             _add_missing(headers, SECURITY_HEADERS.items())
             if self._secure:
                 _add_missing(headers, [("strict-transport-security", HSTS)])

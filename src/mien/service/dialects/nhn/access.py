@@ -16,7 +16,7 @@ from fastapi import Request
 from mien.errors import NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, ApiKey, Gallery, Scope
 from mien.service.auth import Access, KeyCache, permit
-from mien.service.call import Call, looked_up, opened
+from mien.service.call import Call, guarded, looked_up, opened
 from mien.service.state import Service
 
 __all__ = ["caller"]
@@ -68,7 +68,7 @@ async def _keyless(request: Request, app_key: str, scope: Scope, opened_by_id: K
     if access is None:
         look = partial(_open, service.gallery, app_key)
         access = await looked_up(request, app_key, look, opened_by_id)
-    service.guard.use(f"appKey {app_key}")
+    guarded(request, service.guard.use, f"appKey {app_key}")
     permit(access.key, scope)
     return Call(request, service, access.gallery)
 
