@@ -104,6 +104,15 @@ def test_a_key_that_was_valid_here_goes_on_from_a_locked_address(clock):
     assert refused(one.may_try, "192.0.2.1", "good") is None
 
 
+def test_a_server_locks_out_unless_it_is_told_otherwise(clock):
+    one = guard(clock)
+    for _ in range(29):
+        one.wrong("192.0.2.1")
+    assert refused(one.may_try, "192.0.2.1", "new") is None
+    one.wrong("192.0.2.1")
+    assert refused(one.may_try, "192.0.2.1", "new") == 60
+
+
 def test_lock_outs_can_be_switched_off(clock):
     one = guard(clock, lockout_failures=0)
     for _ in range(1000):

@@ -146,7 +146,9 @@ def test_stopping_finishes_running_requests(start, photos):
     server = start("1.0")
     with server.client(server.key) as client, ThreadPoolExecutor(1) as threads:
         running = threads.submit(client.post, "/v1/detect", files={"image": photos.ann})
-        time.sleep(0.5)
+        end = time.monotonic() + 20
+        while "mien_inference_busy_workers 1.0" not in client.get("/metrics").text:
+            assert time.monotonic() < end, "it did not begin"
         server.process.send_signal(signal.SIGTERM)
         assert running.result().status_code == 200
     assert server.end() == 0
