@@ -17,7 +17,7 @@ BENCHMARKS := $(patsubst benchmarks/bench_%.py,%,$(wildcard benchmarks/bench_*.p
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help run test test-milvus check format bench prove deepface-tests soak docs clean venv install install-dev
+.PHONY: help run test test-milvus check format bench prove deepface-tests soak audit docs clean venv install install-dev
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make prove    models that are not downloaded here, with random weights, against DeepFace and others"
 	@echo "make deepface-tests DEEPFACE=checkout: DeepFace's own unit tests against mien.compat.deepface"
 	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos"
+	@echo "make audit    known holes of the pinned packages; needs the service that pip-audit asks"
 	@echo "make test-milvus  the tests of a Milvus index, with a Milvus server of their own"
 	@echo "make docs     check the documentation; make docs-models writes docs/models.md from the cards"
 	@echo "make clean    remove what was built (not the model cache)"
@@ -96,7 +97,11 @@ deepface-tests: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \
-	  tests/image/test_fuzz.py $(ARGS)
+	  tests/image/test_fuzz.py tests/service/test_contract.py $(ARGS)
+
+audit: $(DEV_STAMP)
+	@$(PIP) install pip-audit
+	@$(PYTHON) -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict $(ARGS)
 
 test-milvus: $(DEV_STAMP)
 	@$(PIP) install $(PINNED) --group milvus-server -e '.[milvus]'

@@ -25,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mien.config_exposure import Exposure
 from mien.errors import ConfigurationError
 from mien.spelling import no_such
 
@@ -39,7 +40,7 @@ MEGABYTE = 1_000_000
 DIALECTS = ("azure", "nhn", "luxand", "compreface")
 
 
-class Settings(BaseSettings):
+class Settings(Exposure):
     """Everything that can be configured. Field ``x`` is the variable ``MIEN_X``."""
 
     model_config = SettingsConfigDict(

@@ -31,7 +31,7 @@
     │   ├── AlreadyExists            already_exists
     │   ├── EmbeddingMismatch        embedding_mismatch      vectors of two embedding contracts
     │   ├── LimitExceeded            limit_exceeded          a quota of the gallery
-    │   │   └── RateLimited          rate_limited            too many sessions in too short a time
+    │   │   └── RateLimited          rate_limited            too much in too short a time
     │   ├── GalleryUnavailable       gallery_unavailable     locked, read-only, full, damaged, newer
     │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
@@ -293,7 +293,7 @@ class LimitExceeded(GalleryError):
 
 
 class RateLimited(LimitExceeded):
-    """Too many liveness sessions in too short a time: wait, then try again."""
+    """Too many requests, wrong keys or liveness sessions in too short a time: wait."""
 
     code = "rate_limited"
 

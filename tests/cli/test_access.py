@@ -47,8 +47,24 @@ def test_a_key_ends_when_it_is_revoked(mien, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("role", "scopes"),
+    [
+        ("detector", ["detect"]),
+        ("reader", ["detect", "gallery:read"]),
+        ("operator", ["detect", "gallery:read", "gallery:write"]),
+        ("admin", ["admin", "detect", "gallery:read", "gallery:write"]),
+    ],
+)
+def test_a_role_is_a_set_of_scopes(mien, role, scopes):
+    mien("keys", "create", "--role", role)
+    (key,) = mien("keys", "list", "--json").document
+    assert sorted(key["scopes"]) == scopes
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
+        ["keys", "create", "--role", "reader", "--scope", "admin"],
         ["keys", "create", "--app", "nonesuch"],
         ["keys", "revoke", "nonesuch"],
         ["keys", "create", "--scope", "everything"],

@@ -207,7 +207,13 @@ def test_doctor_shows_no_secret(mien, monkeypatch):
 
 def test_serve_wants_an_address(mien):
     served = []
-    answer = mien("serve", "--host", "", "--json", rooms=Rooms(serve=served.append))
+    answer = mien(
+        "serve",
+        "--host",
+        "",
+        "--json",
+        rooms=Rooms(serve=lambda settings, _: served.append(settings)),
+    )
     assert (answer.exit_code, answer.document["error"]["code"]) == (2, "configuration")
     assert "0.0.0.0 every interface" in answer.stderr
     assert not served
@@ -215,7 +221,7 @@ def test_serve_wants_an_address(mien):
 
 def test_serve_hands_the_options_to_the_service(mien):
     served = []
-    rooms = Rooms(serve=served.append)
+    rooms = Rooms(serve=lambda settings, _: served.append(settings))
     answer = mien("serve", "--host", "0.0.0.0", "--port", "9001", rooms=rooms)
     assert answer.exit_code == 0
     (settings,) = served

@@ -174,7 +174,14 @@ def client(house: House) -> httpx.Client:
 def load(folder: Path, **overrides: object) -> Settings:
     """Settings that touch nothing outside the test's folder."""
     return config.load(
-        **{"data_dir": folder, "cache_dir": folder, "offline": True, "workers": 2, **overrides}
+        **{
+            "data_dir": folder,
+            "cache_dir": folder,
+            "offline": True,
+            "workers": 2,
+            "lockout_failures": 0,  # many tests try many wrong keys
+            **overrides,
+        }
     )
 
 

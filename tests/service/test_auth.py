@@ -18,12 +18,18 @@ ROUTES = [
     ("POST", "/v1/represent", Scope.DETECT),
     ("POST", "/v1/analyze", Scope.DETECT),
     ("POST", "/v1/liveness", Scope.DETECT),
+    ("POST", "/v1/liveness/clip", Scope.DETECT),
+    ("POST", "/v1/liveness-sessions", Scope.DETECT),
+    ("GET", "/v1/liveness-sessions/s", Scope.DETECT),
+    ("POST", "/v1/liveness-sessions/s/frames", Scope.DETECT),
+    ("DELETE", "/v1/liveness-sessions/s", Scope.DETECT),
     ("GET", "/v1/status", Scope.DETECT),
     ("GET", "/v1/groups", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g/persons", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g/persons/p", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g/persons/p/faces", Scope.GALLERY_READ),
+    ("GET", "/v1/groups/g/persons/p/faces/f/image", Scope.GALLERY_READ),
     ("GET", "/v1/groups/g/faces/f", Scope.GALLERY_READ),
     ("POST", "/v1/groups/g/identify", Scope.GALLERY_READ),
     ("POST", "/v1/groups/g/persons/p/verify", Scope.GALLERY_READ),
@@ -65,7 +71,7 @@ def test_the_matrix_has_every_route(house):
         for method in operations
         if path not in OPEN
     }
-    short = {"g": "{group}", "p": "{person}", "f": "{face_id}", "j": "{job_id}"}
+    short = {"g": "{group}", "p": "{person}", "f": "{face_id}", "j": "{job_id}", "s": "{session}"}
     listed = {
         (method, "/".join(short.get(part, part) for part in path.split("/")))
         for method, path, _ in ROUTES

@@ -113,6 +113,60 @@ def test_the_deadline(open_house, held, held_engine, photos):
     assert house.client.post("/v1/detect", files={"image": photos.ann}).status_code == 200
 
 
+def test_a_small_application_gets_in_where_a_greedy_one_fills_the_queue(
+    open_house, held, held_engine, photos
+):
+    house = open_house(engine=held_engine, workers=1, queue_size=3)
+    house.gallery.create_application("small")
+    small = house.key("small")
+
+    def post(headers=None):
+        return house.client.post("/v1/detect", files={"image": photos.ann}, headers=headers)
+
+    with ThreadPoolExecutor(8) as threads:
+        greedy = [threads.submit(post) for _ in range(4)]
+        until(lambda: house.service.inference.taken == 4)
+        own = threads.submit(post, small)
+        until(lambda: any(one.done() for one in greedy))
+        (refused,) = [one.result() for one in greedy if one.done()]
+        assert code(refused) == (503, "overloaded")
+        assert int(refused.headers["retry-after"]) >= 1
+        held.go.set()
+        assert own.result().status_code == 200
+        assert sorted(one.result().status_code for one in greedy) == [200, 200, 200, 503]
+    assert (house.service.inference.taken, house.service.budget.used) == (0, 0)
+
+
+@pytest.mark.parametrize(("asked", "status"), [("0.3", 504), ("1e9", 200), ("5", 200)])
+def test_a_request_may_bring_a_shorter_deadline(
+    open_house, held, held_engine, photos, asked, status
+):
+    house = open_house(engine=held_engine, workers=1)
+    if status == 200:
+        held.go.set()
+    answer = house.client.post(
+        "/v1/detect", files={"image": photos.ann}, headers={"X-Deadline-S": asked}
+    )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "nan", "inf", "soon", "", "1e999", "9" * 400 + "x"])
+def test_a_deadline_that_cannot_be(client, photos, asked):
+    for answer in (
+        client.post("/v1/detect", files={"image": photos.ann}, headers={"X-Deadline-S": asked}),
+        client.get("/v1/groups", headers={"X-Deadline-S": asked}),
+    ):
+        assert code(answer) == (400, "invalid_argument")
+
+
+def test_a_deadline_never_goes_beyond_the_servers(open_house, held, held_engine, photos):
+    house = open_house(engine=held_engine, workers=1, request_timeout_s=0.3)
+    answer = house.client.post(
+        "/v1/detect", files={"image": photos.ann}, headers={"X-Deadline-S": "100"}
+    )
+    assert code(answer) == (504, "deadline_exceeded")
+
+
 def call_asgi(house, scope, messages):
     """One request, message by message; the statuses that were sent."""
     sent = []

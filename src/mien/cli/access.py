@@ -100,11 +100,25 @@ def keys() -> None:
     "Default: all but admin.",
 )
 @click.option(
+    "--role",
+    type=click.Choice(["detector", "reader", "operator", "admin"]),
+    help="Scopes that belong together, instead of --scope: detector (detect), reader (and "
+    "gallery:read), operator (and gallery:write), admin (all).",
+)
+@click.option(
     "--expires", metavar="WHEN", help="A date (2027-01-31) or a time from now (12h, 30d)."
 )
 @shared_options(gallery=True, creates=True)
-def create_key(run: Run, name: str, scopes: tuple[str, ...], expires: str | None) -> None:
+def create_key(
+    run: Run, name: str, scopes: tuple[str, ...], role: str | None, expires: str | None
+) -> None:
     """Create an API key. It is shown once and kept only as a hash."""
+    from mien.gallery import ROLES
+
+    if role is not None:
+        if scopes:
+            raise InvalidArgument("Give --role or --scope, not both.")
+        scopes = tuple(sorted(ROLES[role]))
     application = run.gallery.application(name)
     until = None if expires is None else expiry(expires, now=datetime.now(UTC))
     _, secret = run.gallery.create_key(name, scopes=scopes or None, expires=until)

@@ -55,10 +55,10 @@ def _gallery(url: str, application: str, create: bool) -> Gallery:
     return Gallery.open(url, application=application, create=create, actor=actor())
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, reread: Callable[[], Settings]) -> None:
     from mien.service import serve
 
-    serve(settings)
+    serve(settings, reread=reread)
 
 
 def _cluster(
@@ -81,14 +81,14 @@ class Rooms:
         models: settings -> the store of model files.
         engine: settings, store -> an engine.
         gallery: URL, application, whether it is made where it is missing -> an open gallery.
-        serve: settings -> None; serves until it is interrupted.
+        serve: settings, what reads them again -> None; serves until it is interrupted.
         cluster: engine, gallery, group, photos, address of a Dask cluster -> outcomes.
     """
 
     models: Callable[[Settings], ModelStore] = _models
     engine: Callable[[Settings, ModelStore], Engine] = _engine
     gallery: Callable[[str, str, bool], Gallery] = _gallery
-    serve: Callable[[Settings], None] = _serve
+    serve: Callable[[Settings, Callable[[], Settings]], None] = _serve
     cluster: Callable[
         [Engine, Gallery, str, Sequence[EnrolmentPhoto], str], Iterator[PhotoOutcome]
     ] = _cluster
@@ -117,6 +117,14 @@ class Run:
     @cached_property
     def settings(self) -> Settings:
         """Options > environment > ``mien.toml`` > defaults.
+
+        Raises:
+            ConfigurationError: a value that cannot be.
+        """
+        return self.read_settings()
+
+    def read_settings(self) -> Settings:
+        """The settings as they are now.
 
         Raises:
             ConfigurationError: a value that cannot be.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mien.image import Photo
 from mien.results import Detection
+from mien.stages import stage
 from mien.types import RGB, Embeddings, Face, Faces
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def detection_pixels(photo: Photo) -> RGB:
 
 def detect(engine: PhotoEngine, photo: Photo) -> Detection:
     """The faces of ``photo``, in its pixels, largest first."""
-    pixels = detection_pixels(photo)
-    found = engine.detector.detect([pixels])[0]
+    with stage("decode"):
+        pixels = detection_pixels(photo)
+    with stage("detect"):
+        found = engine.detector.detect([pixels])[0]
     scale = (photo.width / pixels.shape[1], photo.height / pixels.shape[0])
     faces = found.scaled(*scale, size_hw=(photo.height, photo.width))
     return Detection(photo.width, photo.height, faces, engine.detector.name, pixels)
@@ -40,7 +43,8 @@ def embed(engine: PhotoEngine, photo: Photo, faces: Faces) -> Embeddings:
     if not len(faces):
         height, width = embedder.size_hw
         return embedder.embed(np.zeros((0, height, width, 3), np.uint8))
-    parts = engine.map(lambda face: embedder.embed(_crop(engine, photo, face)[None]), faces)
+    with stage("embed"):
+        parts = engine.map(lambda face: embedder.embed(_crop(engine, photo, face)[None]), faces)
     return Embeddings(
         np.concatenate([part.vector for part in parts]),
         np.concatenate([part.norm for part in parts]),

@@ -18,6 +18,7 @@ from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
 from mien.results import Representation
+from mien.stages import stage
 from mien.types import EmbeddingContract, Embeddings, Face, Metric
 from mien.verdict import LivenessVerdict
 
@@ -170,13 +171,15 @@ def search(
         NotFound: no such group.
         EmbeddingMismatch: the group is pinned to another recognition model.
     """
-    hits = gallery.search(group, probes.vector, k=top + RERANKED, contract=engine.embedder.contract)
+    contract = engine.embedder.contract
+    with stage("search"):
+        hits = gallery.search(group, probes.vector, k=top + RERANKED, contract=contract)
     searched = [
         _Search(engine.calibration, decision, probes.take([i]), of_face)
         for i, of_face in enumerate(hits)
     ]
     unsettled = {one for each in searched for one in each.unsettled}
-    known = _all_faces(gallery, group, unsettled, engine.embedder.contract)
+    known = _all_faces(gallery, group, unsettled, contract)
     if newest is not None:
         known = _up_to(newest, known)
         for each in searched:

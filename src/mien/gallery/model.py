@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -59,6 +59,14 @@ class Scope(StrEnum):
 DEFAULT_SCOPES = frozenset({Scope.DETECT, Scope.GALLERY_READ, Scope.GALLERY_WRITE})
 """What a key may do unless it is told otherwise: everything inside its own application."""
 
+
+ROLES: Mapping[str, frozenset[Scope]] = {
+    "detector": frozenset({Scope.DETECT}),
+    "reader": frozenset({Scope.DETECT, Scope.GALLERY_READ}),
+    "operator": DEFAULT_SCOPES,
+    "admin": frozenset(Scope),
+}
+"""Names for sets of scopes that belong together. A key keeps the scopes, not the name."""
 
 RESTRICTED_ATTRIBUTES = ("age", "gender", "emotion", "race")
 """What the service says of a face only to applications that have been allowed it by name."""

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 import mien
@@ -19,13 +20,20 @@ from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service import dialects, errors, pages
 from mien.service.api import routers
 from mien.service.edge import Edge
+from mien.service.guard import Gate
 from mien.service.openapi import DESCRIPTION
 from mien.service.state import Service
+from mien.service.traces import Tracing
 
 __all__ = ["create_app"]
 
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+EXPOSED = ("ETag", "Operation-Location", "Retry-After", "X-Request-ID")
 
-def create_app(engine: Engine, gallery: Gallery, settings: Settings) -> FastAPI:
+
+def create_app(
+    engine: Engine, gallery: Gallery, settings: Settings, *, tracing: Tracing | None = None
+) -> FastAPI:
     """The service over an engine and a gallery, which the caller opens and closes.
 
     The models are loaded in the background when the app starts; ``app.state.service`` is the
@@ -68,5 +76,22 @@ def create_app(engine: Engine, gallery: Gallery, settings: Settings) -> FastAPI:
             if isinstance(route, APIRoute):
                 methods[route.path] |= route.methods or set()
     app.mount("/static", StaticFiles(directory=dashboard.STATIC), name="static")
-    app.add_middleware(Edge, metrics=service.metrics, linger_bytes=settings.max_request_bytes)
+    _add_layers(app, service, tracing)
     return app
+
+
+def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None:
+    """What a request goes through first: the last one that is added is the outermost."""
+    settings, metrics = service.settings, service.metrics
+    app.add_middleware(Gate, guard=service.guard, metrics=metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    app.add_middleware(
+        Edge, metrics=metrics, linger_bytes=settings.max_request_bytes, tracing=tracing
+    )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,12 +15,12 @@ from starlette.responses import Response
 
 from mien.config import Settings
 from mien.engine import Engine, LivenessCheck
-from mien.errors import InvalidArgument, UnsupportedMediaType
+from mien.errors import InvalidArgument, RateLimited, Unauthorized, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
-from mien.service.auth import Access, bearer, permit
+from mien.service.auth import Access, KeyCache, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
-from mien.service.limits import RECORD_BYTES, Holding, read_body
+from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
@@ -31,12 +31,15 @@ __all__ = [
     "Reading",
     "Writing",
     "allowed",
+    "guarded",
+    "looked_up",
     "opened",
     "options",
     "page_of",
     "run_records",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
 Record = TypeVar("Record", bound=Result)
@@ -68,6 +71,11 @@ class Call:
     def settings(self) -> Settings:
         """The settings."""
         return self.service.settings
+
+    @property
+    def lane(self) -> str:
+        """Whose work it is, where applications take turns."""
+        return self.gallery.application_name
 
     @property
     def query(self) -> dict[str, str]:
@@ -114,7 +122,7 @@ class Call:
             work: the rest.
         """
         kind = self.request.headers.get("content-type", "")
-        self.service.inference.refuse_if_full()
+        self.service.inference.refuse_if_full(self.lane)
         with self.service.budget.hold() as holding:
             body = await self.read(self.settings.max_request_bytes, holding)
             job = _upload_job(body, kind, parse, work)
@@ -123,7 +131,7 @@ class Call:
 
     async def with_models(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for photos."""
-        slot = self.service.inference.admit()
+        slot = self.service.inference.admit(self.lane)
         try:
             return await slot.run(work, timeout_s=self.left, gone=self._gone)
         finally:
@@ -139,7 +147,7 @@ class Call:
 
     async def with_records(self, work: Callable[[], T]) -> T:
         """Run ``work`` on a worker for records."""
-        return await run_records(self.request, self.service, work)
+        return await run_records(self.request, self.service, work, lane=self.lane)
 
     async def read(self, limit: int, holding: Holding | None = None) -> bytes:
         """The body, at most ``limit`` bytes, counted in ``holding``."""
@@ -206,6 +214,7 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
     Raises:
         Unauthorized: no key, or not a valid one.
         Forbidden: the key lacks the scope.
+        RateLimited: too many requests with the key, or too many wrong keys from its address.
     """
     service: Service = request.app.state.service
     if not service.settings.auth:
@@ -213,8 +222,9 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
     secret = secret_of()
     access = service.keys.find(secret)
     if access is None:
-        access = await run_records(request, service, partial(Access.of, service.gallery, secret))
-        service.keys.add(secret, access)
+        look = partial(Access.of, service.gallery, secret)
+        access = await looked_up(request, secret, look, service.keys)
+    guarded(request, service.guard.use, access.key.id)
     permit(access.key, scope)
     return Call(request, service, access.gallery)
 
@@ -224,9 +234,59 @@ Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
 
 
-async def run_records(request: Request, service: Service, work: Callable[[], T]) -> T:
-    """Run ``work`` on a worker for records, within the request's deadline."""
-    slot = service.records.admit()
+def guarded(request: Request, check: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Ask the guard; where it refuses, every dialect's answer gets ``Retry-After``.
+
+    Raises:
+        RateLimited: it refuses.
+    """
+    try:
+        check(*args, **kwargs)
+    except RateLimited as error:
+        request.state.retry_after_s = error.details["retry_after_s"]
+        raise
+
+
+async def looked_up(
+    request: Request, secret: str, look: Callable[[], Access], cache: KeyCache
+) -> Access:
+    """What a key opens, asked in the database; found keys go into the cache.
+
+    Args:
+        request: whose address is locked out after too many wrong ones.
+        secret: the key.
+        look: asks (blocking).
+        cache: of such keys.
+
+    Raises:
+        Unauthorized: not a valid key.
+        RateLimited: the address has tried too many that were not.
+    """
+    service: Service = request.app.state.service
+    address = request.client.host if request.client else None
+    guarded(request, service.guard.may_try, address, secret)
+    try:
+        access = await run_records(request, service, look)
+    except Unauthorized:
+        service.guard.wrong(address)
+        raise
+    service.guard.right(secret)
+    cache.add(secret, access)
+    return access
+
+
+async def run_records(
+    request: Request, service: Service, work: Callable[[], T], *, lane: str = ""
+) -> T:
+    """Run ``work`` on a worker for records, within the request's deadline.
+
+    Args:
+        request: it says how long there is.
+        service: its records pool.
+        work: the work.
+        lane: the application whose work it is.
+    """
+    slot = service.records.admit(lane)
     try:
         return await slot.run(work, timeout_s=_left(request, service))
     finally:
@@ -235,7 +295,7 @@ async def run_records(request: Request, service: Service, work: Callable[[], T])
 
 def _left(request: Request, service: Service) -> float:
     spent: float = time.monotonic() - request.state.started
-    return service.settings.request_timeout_s - spent
+    return deadline_s(request, service.settings.request_timeout_s) - spent
 
 
 def _upload_job(

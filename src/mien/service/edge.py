@@ -7,13 +7,16 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.service.errors import InternalError, answer_error, log_unexpected
 from mien.service.metrics import Metrics
+from mien.service.traces import Tracing
+from mien.stages import Stage, listen
 
 __all__ = ["API_CSP", "Edge"]
 
@@ -22,6 +25,8 @@ logger = logging.getLogger("mien.service")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LINGER_S = 2.0
 API_CSP = "default-src 'none'; frame-ancestors 'none'"
+
+HSTS = "max-age=31536000"
 
 SECURITY_HEADERS = {
     "content-security-policy": API_CSP,
@@ -42,12 +47,21 @@ class Edge:
         metrics: where requests are counted.
         linger_bytes: how much of a body that nobody wanted is read and thrown away, so that the
             client gets its answer instead of a broken connection.
+        tracing: where spans of requests and their stages go; None: nowhere.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, linger_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        linger_bytes: int,
+        tracing: Tracing | None = None,
+    ) -> None:
         self._app = app
         self._metrics = metrics
         self._linger_bytes = linger_bytes
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -58,29 +72,39 @@ class Edge:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(headers.get("x-request-id"))
         state["started"] = started = time.monotonic()
-        exchange = _Exchange(request_id, headers, receive, send, self._linger_bytes)
-        try:
-            await self._app(scope, exchange.receive, exchange.send)
-        except Exception as error:  # the last net: nothing may leak
-            log_unexpected(error, request_id=request_id)
-            self._metrics.errors.labels(InternalError.code).inc()
-            if exchange.status == 0:
-                answer = answer_error(InternalError(), request_id=request_id)
-                await answer(scope, exchange.receive, exchange.send)
-        finally:
-            seconds = time.monotonic() - started
-            route = _template(scope)
-            self._metrics.observe(
-                method=scope["method"], route=route, status=exchange.status, seconds=seconds
-            )
-            logger.info(
-                "%s %s %s %d %.1f ms",
-                request_id,
-                scope["method"] if scope["method"].isalpha() else "?",
-                route,
-                exchange.status,
-                1000 * seconds,
-            )
+        secure = scope.get("scheme") == "https"
+        exchange = _Exchange(state, headers, receive, send, self._linger_bytes, secure)
+        with listen() as stages:
+            state["stages"] = stages
+            try:
+                await self._app(scope, exchange.receive, exchange.send)
+            except Exception as error:  # the last net: nothing may leak
+                log_unexpected(error, request_id=request_id)
+                self._metrics.errors.labels(InternalError.code).inc()
+                if exchange.status == 0:
+                    answer = answer_error(InternalError(), request_id=request_id)
+                    await answer(scope, exchange.receive, exchange.send)
+            finally:
+                self._tell(scope, exchange.status, started, tuple(stages))
+
+    def _tell(self, scope: Scope, status: int, started: float, stages: tuple[Stage, ...]) -> None:
+        """Metrics, the log's line and the trace of a request that has been answered."""
+        seconds = time.monotonic() - started
+        method = scope["method"] if scope["method"].isalpha() else "?"
+        route, request_id = _template(scope), scope["state"]["request_id"]
+        self._metrics.observe(
+            method=scope["method"], route=route, status=status, seconds=seconds, stages=stages
+        )
+        facts = {
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(1000 * seconds, 1),
+        }
+        logger.info("%s %s %s %d %.1f ms", *facts.values(), extra={"mien": facts})
+        if self._tracing is not None:
+            self._tracing.tell(facts, stages, seconds=seconds, headers=scope["headers"])
 
 
 class _Exchange:
@@ -88,14 +112,16 @@ class _Exchange:
 
     def __init__(
         self,
-        request_id: str,
+        state: MutableMapping[str, Any],
         headers: Headers,
         receive: Receive,
         send: Send,
         linger_bytes: int,
+        secure: bool,
     ) -> None:
         self.status = 0
-        self._request_id = request_id
+        self._secure = secure
+        self._state = state
         self._receive = receive
         self._send = send
         self._linger_bytes = linger_bytes
@@ -114,8 +140,12 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self._request_id
+            headers["x-request-id"] = self._state["request_id"]
+            if "retry_after_s" in self._state:
+                headers["retry-after"] = str(self._state["retry_after_s"])
             _add_missing(headers, SECURITY_HEADERS.items())
+            if self._secure:
+                _add_missing(headers, [("strict-transport-security", HSTS)])
         elif (
             message["type"] == "http.response.body"
             and not message.get("more_body", False)

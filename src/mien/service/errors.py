@@ -140,8 +140,8 @@ def answer_error(
     extra = dict(headers or {})
     if status == 401:
         extra["WWW-Authenticate"] = 'Bearer realm="mien"'
-    elif status == 503:
-        extra["Retry-After"] = str(RETRY_AFTER_S)
+    elif status in (429, 503):
+        extra["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S))
     body = {
         "error": {"code": error.code, "message": error.message, "details": error.details},
         "request_id": request_id,
@@ -187,7 +187,8 @@ def log_unexpected(error: BaseException, *, request_id: str) -> None:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "mien" in frame.filename] or frames
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown"
-    logger.error("request %s failed: %s at %s", request_id, type(error).__name__, place)
+    facts = {"request_id": request_id, "error": type(error).__name__, "place": place}
+    logger.error("request %s failed: %s at %s", *facts.values(), extra={"mien": facts})
 
 
 async def _on_mien_error(request: Request, error: Exception) -> Response:
@@ -195,7 +196,8 @@ async def _on_mien_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, MienError):  # pragma: no cover - registered for MienError only
         raise error
     if status_of(error.code) >= 500 and not isinstance(error, Overloaded):
-        logger.warning("request %s failed: %s", request_id, error.code)
+        facts = {"request_id": request_id, "code": error.code}
+        logger.warning("request %s failed: %s", request_id, error.code, extra={"mien": facts})
     return _answer(request, error)
 
 

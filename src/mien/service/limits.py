@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,8 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from mien.errors import DeadlineExceeded, InvalidArgument, Overloaded, RequestTooLarge
 from mien.service.pool import ClientGoneError
+from mien.stages import stage
 
-__all__ = ["RECORD_BYTES", "ByteBudget", "Holding", "Places", "read_body"]
+__all__ = ["RECORD_BYTES", "ByteBudget", "Holding", "Places", "deadline_s", "read_body"]
 
 RECORD_BYTES = 64 * 1024
 """Bytes of a request that carries no photo."""
@@ -21,6 +23,27 @@ GRACE_S = 5.0
 
 BYTES_PER_S = 16 * 1024
 """What a body must bring on average, once the grace is over."""
+
+
+DEADLINE_HEADER = "X-Deadline-S"
+
+
+def deadline_s(request: Request, most_s: float) -> float:
+    """Seconds that a request may take: what its ``X-Deadline-S`` says, at most ``most_s``.
+
+    Raises:
+        InvalidArgument: not a number above 0.
+    """
+    given = request.headers.get(DEADLINE_HEADER)
+    if given is None:
+        return most_s
+    try:
+        wanted = float(given) if len(given) <= 32 else math.nan
+    except ValueError:
+        wanted = math.nan
+    if not 0 < wanted < math.inf:
+        raise InvalidArgument(f"{DEADLINE_HEADER} must be seconds above 0, such as 2.5.")
+    return min(wanted, most_s)
 
 
 class Places:
@@ -117,7 +140,8 @@ async def read_body(
         raise InvalidArgument("Content-Encoding is not taken: send the body as it is.")
     try:
         async with asyncio.timeout(0) as clock:
-            return await _collect(request, limit, holding, _Pace(clock, timeout_s))
+            with stage("read"):
+                return await _collect(request, limit, holding, _Pace(clock, timeout_s))
     except TimeoutError:
         raise DeadlineExceeded(
             "The request body did not arrive in time: send a smaller photo, or faster."

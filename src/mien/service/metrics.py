@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from mien.service.pool import Pool
+from mien.stages import Stage
 
 __all__ = ["Metrics", "PurgeMetrics"]
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+STAGE_SECONDS = (0.0005, 0.001, 0.0025, *SECONDS)
 
 
 class PurgeMetrics:
@@ -55,6 +60,13 @@ class Metrics:
             registry=self.registry,
             buckets=SECONDS,
         )
+        self.stages = Histogram(
+            "mien_stage_seconds",
+            "Seconds of a stage: read, wait, work; in work decode, detect, embed, search.",
+            ("stage",),
+            registry=self.registry,
+            buckets=STAGE_SECONDS,
+        )
         self.errors = Counter(
             "mien_errors_total",
             "Refused requests by error code.",
@@ -71,11 +83,21 @@ class Metrics:
         for name, pool in (("inference", inference), ("records", records)):
             self._watch(name, pool)
 
-    def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
+    def observe(
+        self,
+        *,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        stages: Iterable[Stage] = (),
+    ) -> None:
         """Count one answered request; ``route`` is the template, such as ``/v1/groups/{group}``."""
         method = method if method in METHODS else "other"
         self.requests.labels(method, route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
+        for one in stages:
+            self.stages.labels(one.name).observe(one.seconds)
 
     def render(self) -> bytes:
         """The Prometheus text format."""

@@ -2,14 +2,18 @@
 
 A request takes a :class:`Slot` when its body is there, so that a slow client cannot keep a worker
 idle; one that would not fit is refused before its body is read (:meth:`Pool.refuse_if_full`).
+
+Applications take turns: each has a lane of its own, and free workers go round the lanes. Any lane
+may fill the whole queue; one that has fewer places than the longest takes the last one of that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 import time
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -17,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from mien.errors import DeadlineExceeded, Overloaded, ServiceError
+from mien.stages import note, stage
 
 __all__ = ["Background", "ClientGoneError", "Pool", "Slot"]
 
@@ -41,19 +46,27 @@ class _Job(Generic[T]):
         self.slot = slot
         self.loop = loop
         self.result: asyncio.Future[T] = loop.create_future()
+        self._context = contextvars.copy_context()
+        self._since = time.monotonic()
 
     def run(self) -> None:
         call, self.call = self.call, None
         if call is None:
             return
         try:
-            value = call()
+            value = self._context.run(_timed, call, self._since)
         except BaseException as error:  # handed to the waiting request
             del call
             self._tell(partial(self._fail, error))
         else:
             del call
             self._tell(partial(self._succeed, value))
+
+    def displace(self) -> None:
+        """Give the place to somebody else, before any worker has begun."""
+        self.call = None
+        busy = Overloaded("Others wait too, and this application has most places: try again later.")
+        self._tell(partial(self._fail, busy))
 
     def _tell(self, outcome: Callable[[], None]) -> None:
         self.slot.release()
@@ -69,10 +82,17 @@ class _Job(Generic[T]):
             self.result.set_exception(error)
 
 
+def _timed(call: Callable[[], T], since: float) -> T:
+    note("wait", since)
+    with stage("work"):
+        return call()
+
+
 class Slot:
     """A place in the pool, held from admission until the job has ended. Release is idempotent."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, lane: str) -> None:
+        self.lane = lane
         self._pool = pool
         self._held = True
         self._job: _Job[Any] | None = None
@@ -81,7 +101,7 @@ class Slot:
         """Give the place back."""
         if self._held:
             self._held = False
-            self._pool._released()
+            self._pool._released(self.lane)
 
     def abandon(self) -> None:
         """Give the place back unless a worker is at it (then it ends with the job)."""
@@ -104,6 +124,7 @@ class Slot:
 
         Raises:
             DeadlineExceeded: not done in time; queued work is dropped, running work ends unread.
+            Overloaded: the place in the queue went to an application that has fewer.
             ClientGoneError: ``gone`` returned first; queued work is dropped.
         """
         loop = asyncio.get_running_loop()
@@ -185,7 +206,8 @@ class Pool:
     def __init__(self, *, workers: int, queue_size: int, name: str) -> None:
         self.workers = workers
         self.capacity = workers + queue_size
-        self._jobs: deque[_Job[Any]] = deque()
+        self._lanes: OrderedDict[str, deque[_Job[Any]]] = OrderedDict()  # in the order of turns
+        self._held: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._background: deque[_Later[Any]] = deque()
         self._helping = 0
@@ -208,34 +230,50 @@ class Pool:
     @property
     def waiting(self) -> int:
         """Jobs that wait for a worker."""
-        return len(self._jobs)
+        with self._changed:
+            return sum(map(len, self._lanes.values()))
 
     @property
     def running(self) -> int:
         """Workers that are busy."""
         return self._running
 
-    def admit(self) -> Slot:
+    def admit(self, lane: str = "") -> Slot:
         """Take a place.
+
+        Args:
+            lane: whose work it is.
 
         Raises:
             Overloaded: none is left, or the pool is closing.
         """
         with self._changed:
-            self.refuse_if_full()
+            self.refuse_if_full(lane)
+            if self._taken >= self.capacity:
+                longest = self._longest()
+                if longest is not None:
+                    self._pop(longest, last=True).displace()
             self._taken += 1
-        return Slot(self)
+            self._held[lane] += 1
+        return Slot(self, lane)
 
-    def refuse_if_full(self) -> None:
+    def refuse_if_full(self, lane: str = "") -> None:
         """Take no place, but say now that there would be none.
+
+        Args:
+            lane: whose work it is.
 
         Raises:
             Overloaded: none is left, or the pool is closing.
         """
         if self._closed:
             raise Overloaded("The server is stopping; try again in a moment.")
-        if self._taken >= self.capacity:
-            raise Overloaded("All workers are busy and the queue is full; try again later.")
+        if self._taken < self.capacity:
+            return
+        with self._changed:
+            longest = self._longest()
+            if longest is None or self._held[longest] <= self._held[lane] + 1:
+                raise Overloaded("All workers are busy and the queue is full; try again later.")
 
     def close(self, *, timeout_s: float) -> None:
         """Refuse new work, finish what has been accepted, stop the threads (blocking)."""
@@ -253,21 +291,41 @@ class Pool:
 
     def _enqueue(self, job: _Job[Any]) -> None:
         with self._changed:
-            self._jobs.append(job)
+            self._lanes.setdefault(job.slot.lane, deque()).append(job)
             self._changed.notify()
 
     def _withdraw(self, job: _Job[Any]) -> bool:
         with self._changed:
+            lane = job.slot.lane
             try:
-                self._jobs.remove(job)
-            except ValueError:
+                self._lanes[lane].remove(job)
+            except (KeyError, ValueError):
                 return False
+            if not self._lanes[lane]:
+                del self._lanes[lane]
             job.call = None
             return True
 
-    def _released(self) -> None:
+    def _released(self, lane: str) -> None:
         with self._changed:
             self._taken -= 1
+            self._held[lane] -= 1
+            if not self._held[lane]:
+                del self._held[lane]
+
+    def _longest(self) -> str | None:
+        """Of the lanes that have work waiting, the one with the most places."""
+        return max(self._lanes, key=self._held.__getitem__, default=None)
+
+    def _pop(self, lane: str, *, last: bool = False) -> _Job[Any]:
+        """Take the first job out of a lane, or its last; the lane goes behind all others."""
+        jobs = self._lanes[lane]
+        job = jobs.pop() if last else jobs.popleft()
+        if not jobs:
+            del self._lanes[lane]
+        elif not last:
+            self._lanes.move_to_end(lane)
+        return job
 
     def _later(self, work: _Later[Any]) -> bool:
         with self._changed:
@@ -301,8 +359,8 @@ class Pool:
         if self._background and not self._closed:
             now = time.monotonic()
             overdue = now - max(self._background[0].since, self._helped_at) > PATIENCE_S
-            most = 1 if self._jobs else max(1, self.workers - 1)
-            if self._helping < most and (overdue or not self._jobs):
+            most = 1 if self._lanes else max(1, self.workers - 1)
+            if self._helping < most and (overdue or not self._lanes):
                 self._helped_at = now
                 return self._background.popleft()
-        return self._jobs.popleft() if self._jobs else None
+        return self._pop(next(iter(self._lanes))) if self._lanes else None

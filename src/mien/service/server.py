@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -18,12 +20,18 @@ from fastapi import FastAPI
 
 from mien.config import Settings
 from mien.engine import Engine
-from mien.errors import ConfigurationError
+from mien.errors import ConfigurationError, MienError
 from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service.app import create_app
 from mien.service.auth import ensure_first_key
+from mien.service.logs import log_to_stderr
+from mien.service.state import Service
+from mien.service.tls import load_certificate, tls_context
+from mien.service.traces import open_tracing
 
 __all__ = ["serve"]
+
+logger = logging.getLogger("mien.service")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
@@ -31,22 +39,32 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    settings: Settings, *, engine: Engine | None = None, gallery: Gallery | None = None
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    gallery: Gallery | None = None,
+    reread: Callable[[], Settings] | None = None,
 ) -> None:
     """Serve ``/v1`` and the pages until SIGINT or SIGTERM; running requests are finished.
 
     At the first start, when the gallery has no key at all, one is created in the application
-    ``default`` and printed once to stderr.
+    ``default`` and printed once to stderr. On SIGHUP the certificate is read again, and so are the
+    settings that a running server can take (:data:`mien.config_exposure.RELOADED`).
 
     Args:
         settings: host, port, limits and where the gallery is.
         engine, gallery: opened and closed here when not given.
+        reread: reads the settings again.
 
     Raises:
-        ConfigurationError: the address cannot be listened on.
+        ConfigurationError: the address cannot be listened on, or TLS or traces cannot be had.
         GalleryUnavailable: the database cannot be opened.
     """
     with ExitStack() as stack:
+        tls = tls_context(settings)
+        tracing = open_tracing() if settings.traces == "otlp" else None
+        if tracing is not None:
+            stack.callback(tracing.close)
         listener = stack.enter_context(_listen(settings.host, settings.port))
         if gallery is None:
             gallery = stack.enter_context(
@@ -57,8 +75,8 @@ def serve(
         if engine is None:
             engine = stack.enter_context(Engine(settings=settings))
         _announce(settings, gallery, listener)
-        app = create_app(engine, gallery, settings)
-        _log_to_stderr()
+        app = create_app(engine, gallery, settings, tracing=tracing)
+        log_to_stderr(settings.log_format)
         config = uvicorn.Config(
             app,
             access_log=False,
@@ -66,16 +84,54 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.request_timeout_s),
             ws="none",
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
-        _Server(config, app).run(sockets=[listener])
+        reload = _Reload(app, tls, reread)
+        _Server(config, app, reload).run(sockets=[listener])
+
+
+class _Reload:
+    """What SIGHUP does: take the settings that can be taken, and the certificate."""
+
+    def __init__(
+        self, app: FastAPI, tls: ssl.SSLContext | None, reread: Callable[[], Settings] | None
+    ) -> None:
+        self._service: Service = app.state.service
+        self._tls = tls
+        self._reread = reread
+
+    def __call__(self) -> None:
+        """Do it; where something is wrong, all stays as it was and the log says so."""
+        try:
+            fresh = self._service.settings if self._reread is None else self._reread()
+            if self._tls is not None:
+                load_certificate(self._tls, fresh)
+        except MienError as error:
+            logger.error("nothing was reloaded: %s", error.code)
+            return
+        taken, left = self._service.take_settings(fresh)
+        logger.info(
+            "reloaded: %s; only a restart takes: %s",
+            ", ".join(taken) or "no setting has changed",
+            ", ".join(left) or "nothing",
+        )
 
 
 class _Server(uvicorn.Server):
     """Uvicorn that tells the service at once when it has to stop."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, reload: Callable[[], None]) -> None:
         super().__init__(config)
         self._app = app
+        self._reload = reload
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and hear SIGHUP on the event loop."""
+        await super().startup(sockets)
+        if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -124,18 +180,10 @@ def _announce(settings: Settings, gallery: Gallery, listener: socket.socket) -> 
         _say("Warning: API keys are off and the server can be reached from other machines.")
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _say(f"Mien is at http://{host}:{port} (API documentation: /docs)")
+    scheme = "http" if settings.tls_cert is None else "https"
+    _say(f"Mien is at {scheme}://{host}:{port} (API documentation: /docs)")
 
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-def _log_to_stderr() -> None:
-    ours = logging.getLogger("mien")
-    if not ours.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        ours.addHandler(handler)
-    ours.setLevel(logging.INFO)

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from mien.config import Settings, available_cores
+from mien.config_exposure import RELOADED
 from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
@@ -13,6 +14,7 @@ from mien.service.auth import KeyCache
 from mien.service.engines import Engines
 from mien.service.errors import log_unexpected
 from mien.service.fetch import Fetcher
+from mien.service.guard import Guard
 from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
@@ -40,6 +42,7 @@ class Service:
         reading: places for bodies that are being read, apart from the workers' queues.
         jobs: does what outlives its request, on the inference workers, behind all requests.
         retention: deletes at intervals what the groups' retention no longer allows.
+        guard: how often addresses and keys may ask.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
         fetcher: photos by URL, for the dialects; used on the event loop only.
@@ -60,6 +63,7 @@ class Service:
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
+        self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.fetcher = Fetcher(settings)
         self.engines = Engines(engine)
@@ -95,6 +99,21 @@ class Service:
             logger.warning("the gallery does not answer: %s", error.code)
             return False
         return True
+
+    def take_settings(self, fresh: Settings) -> tuple[list[str], list[str]]:
+        """Take the settings that a running service can take; used on the event loop.
+
+        Returns:
+            Names of those that changed now, and of those that wait for a restart.
+        """
+        old = self.settings
+        changed = [
+            name for name in type(old).model_fields if getattr(old, name) != getattr(fresh, name)
+        ]
+        taken = [name for name in changed if name in RELOADED]
+        self.settings = old.model_copy(update={name: getattr(fresh, name) for name in taken})
+        self.guard.limits = self.settings
+        return taken, [name for name in changed if name not in RELOADED]
 
     def stop(self) -> None:
         """Refuse new work from now on; what was accepted goes on."""

@@ -129,7 +129,7 @@ async def with_body(call: Call, work: Callable[[Body], T], *, models: bool = Fal
 async def with_photo(call: Call, work: Callable[[bytes], T]) -> T:
     """Read a photo, the body or behind the URL in it, and run ``work`` on a worker for photos."""
     kind = _kind(call)
-    call.service.inference.refuse_if_full()
+    call.service.inference.refuse_if_full(call.lane)
     with call.service.budget.hold() as holding:
         if kind == "application/json":
             body = parse(await call.read(MAX_JSON_BYTES))

@@ -16,7 +16,7 @@ from fastapi import Request
 from mien.errors import NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, ApiKey, Gallery, Scope
 from mien.service.auth import Access, KeyCache, permit
-from mien.service.call import Call, opened
+from mien.service.call import Call, guarded, looked_up, opened
 from mien.service.state import Service
 
 __all__ = ["caller"]
@@ -66,9 +66,9 @@ async def _keyless(request: Request, app_key: str, scope: Scope, opened_by_id: K
     service: Service = request.app.state.service
     access = opened_by_id.find(app_key)
     if access is None:
-        call = Call(request, service, service.gallery)
-        access = await call.with_records(partial(_open, service.gallery, app_key))
-        opened_by_id.add(app_key, access)
+        look = partial(_open, service.gallery, app_key)
+        access = await looked_up(request, app_key, look, opened_by_id)
+    guarded(request, service.guard.use, f"appKey {app_key}")
     permit(access.key, scope)
     return Call(request, service, access.gallery)
 

@@ -1,0 +1,143 @@
+"""Errors of every kind: no key, template, name, path or traceback in an answer or in the log."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import re
+
+import pytest
+
+from mien.engine import Engine
+from mien.service.logs import JsonLines
+from mien.testing import MockDetector, MockEmbedder, mock_calibration
+
+NAME = "Annabel Vandermeer"
+PATH = re.compile(r"(?:^|[\s\"'(=])(?:/(?:home|root|tmp|usr|work|var|etc)/|[A-Z]:\\)")
+TRACEBACK = re.compile(r"Traceback|File \\?\"|, line \d+|\.py:\d+: ")
+NUMBERS = re.compile(r"(?:-?\d+\.\d+(?:e-?\d+)?,\s*){8}")
+
+
+class Broken(MockDetector):
+    """Fails on the second person with what must not be seen."""
+
+    def detect(self, images):
+        if images[0].shape[0] == 240 and images[0].shape[1] == 240:
+            raise RuntimeError(f"/home/me/secret.py: {NAME} [0.1, 0.2]")
+        return super().detect(images)
+
+
+@pytest.fixture
+def log():
+    """Mien's log as both formats write it, and uvicorn's and SQLAlchemy's."""
+    out = io.StringIO()
+    handlers = [logging.StreamHandler(out), logging.StreamHandler(out)]
+    handlers[0].setFormatter(logging.Formatter("%(name)s %(message)s"))
+    handlers[1].setFormatter(JsonLines())
+    ours = logging.getLogger("mien")
+    before = ours.level
+    ours.setLevel(logging.DEBUG)
+    for handler in handlers:
+        ours.addHandler(handler)
+    yield out.getvalue
+    for handler in handlers:
+        ours.removeHandler(handler)
+    ours.setLevel(before)
+
+
+def failing(photos, square):
+    """Requests that fail: by the key, the path, the body, the photo, the gallery and a defect."""
+    group, person = "/v1/groups/friends", f"/v1/groups/friends/persons/{NAME}"
+    encoded = base64.b64encode(photos.ann).decode()
+    yield "GET", f"/v1/groups/{NAME}", {}
+    yield "GET", f"{group}/persons/nobody {NAME}", {}
+    yield "GET", f"{group}/faces/{NAME}", {}
+    yield "PUT", person, {}
+    yield "GET", f"/nothing/{NAME}", {}
+    yield "GET", "/v1/groups", {"params": {"limit": NAME}}
+    yield "GET", "/v1/groups", {"params": {NAME: "1"}}
+    yield "GET", "/v1/groups", {"params": {"after": f"/etc/{NAME}"}}
+    yield "POST", "/v1/groups", {"json": {"name": "friends"}}
+    yield "POST", "/v1/groups", {"json": {"name": ""}}
+    yield "POST", "/v1/groups", {"json": {"name": NAME, "settings": {"x": NAME}}}
+    yield "POST", "/v1/groups", {"json": [NAME]}
+    yield "POST", "/v1/groups", {"content": NAME.encode()}
+    yield "POST", f"{group}/persons", {"json": {"name": NAME}}
+    yield "POST", f"{group}/undo", {"json": {"change": NAME}}
+    yield "POST", "/v1/detect", {"json": {"image": f"/etc/{NAME}.jpg"}}
+    yield "POST", "/v1/detect", {"json": {"image": f"https://example.org/{NAME}.jpg"}}
+    yield "POST", "/v1/detect", {"json": {"image": encoded, "x": NAME}}
+    yield "POST", "/v1/detect", {"files": {"image": (f"/home/{NAME}.png", photos.blank[:60])}}
+    yield "POST", "/v1/detect", {"files": {"image": (f"{NAME}.png", b"no photo")}}
+    yield "POST", "/v1/detect", {"files": {"image": (f"{NAME}.png", photos.tiny)}}
+    yield "POST", "/v1/detect", {"files": {"image": (f"{NAME}.png", square)}}
+    yield "POST", "/v1/compare", {"files": {"image_a": photos.ann, "image_b": photos.blank}}
+    yield "POST", f"{person}/faces", {"files": {"image": (f"{NAME}.png", photos.blank)}}
+    yield "POST", f"{person}/faces", {"files": {"image": (f"{NAME}.png", photos.ann)}}
+    yield "POST", f"{person}/verify", {"files": {"image": photos.blank}, "params": {"fmr": NAME}}
+    yield "POST", "/v1/groups/none/identify", {"files": {"image": photos.ann}}
+    yield "GET", "/v1/jobs/" + NAME, {}
+
+
+def test_nothing_secret_is_answered_or_logged(open_house, photos, log):
+    from PIL import Image
+
+    square = io.BytesIO()
+    Image.new("RGB", (240, 240), (9, 9, 9)).save(square, "PNG")
+    engine = Engine(detector=Broken(), embedder=MockEmbedder(), calibration=mock_calibration())
+    house = open_house(engine=engine, lockout_failures=3)
+    client = house.client
+    person = f"/v1/groups/friends/persons/{NAME}"
+    assert client.post("/v1/groups", json={"name": "friends"}).status_code == 201
+    assert client.post("/v1/groups/friends/persons", json={"name": NAME}).status_code == 201
+    stored = client.post(f"{person}/faces", files={"image": photos.ann})
+    assert stored.status_code == 201
+    template = client.post("/v1/represent", files={"image": photos.ann}).json()
+    numbers = [str(one) for one in template["faces"][0]["embedding"][:8]]
+    before = len(log())
+    answers = []
+    for method, path, body in failing(photos, square.getvalue()):
+        answer = client.request(method, path, **body)
+        assert answer.status_code >= 400, (method, path, answer.text)
+        answers.append((path, answer))
+    answers.append(("", client.get(person, headers=house.key(scopes=["detect"]))))
+    for secret in ("mien_0123456789abcdef_" + "a" * 43, house.secret[:-1] + "!", *["x"] * 3):
+        headers = {"Authorization": f"Bearer {secret}"}
+        answers.append(("", client.get("/v1/groups", headers=headers)))
+    house.gallery.close()
+    answers += [("", client.get("/v1/groups")), ("", client.get("/readyz"))]
+    statuses = {answer.status_code for _, answer in answers}
+    assert {400, 401, 403, 404, 405, 409, 422, 429, 500, 503} <= statuses
+    for _, answer in answers:
+        text = answer.text
+        assert not TRACEBACK.search(text), text
+        assert not PATH.search(text), text
+        assert not NUMBERS.search(text), text
+        for secret in (house.secret, house.secret[23:], *numbers):
+            assert secret not in text
+        error = answer.json().get("error", {})
+        if error.get("code") == "internal":
+            assert NAME not in text
+    written = log()
+    assert len(written) > before
+    for secret in (
+        house.secret,
+        house.secret[23:],
+        NAME,
+        "Annabel",
+        "friends",
+        "secret.py",
+        *numbers,
+    ):
+        assert secret not in written, secret
+    for pattern in (TRACEBACK, PATH, NUMBERS):
+        assert not pattern.search(written), pattern.search(written)
+    lines = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+    assert any(line.get("error") == "RuntimeError" for line in lines)
+    assert all(
+        "request_id" in line
+        for line in lines
+        if line["logger"] == "mien.service" and line["message"].endswith(" ms")
+    )
