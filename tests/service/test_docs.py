@@ -66,12 +66,13 @@ def test_photo_routes_document_their_forms(schema):
     }
     three = {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert forms.pop("/v1/compare") == {"multipart/form-data", "application/json"}
+    assert forms.pop("/v1/find") == {"multipart/form-data", "application/json"}
     assert forms.pop("/v1/groups/{group}/jobs/enroll") == {
         "multipart/form-data",
         "application/json",
         "application/zip",
     }
-    assert len(forms) == 7
+    assert len(forms) == 9
     assert all(form == three for form in forms.values())
 
 

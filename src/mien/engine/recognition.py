@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery, Group, Hit
 
-__all__ = ["Search", "compare", "identify", "verify"]
+__all__ = ["Search", "candidates_of", "compare", "identify", "verify"]
 
 Scores = NDArray[np.float64]
 
@@ -124,22 +124,15 @@ def identify(
     found = engine.represent(photo)
     told = _live_of_all(engine, photo, found, check)
     admitted = [i for i, one in enumerate(told) if one is None or one.live or not check.enforces]
-    hits = gallery.search(
+    of_admitted = candidates_of(
+        engine,
+        gallery,
         group,
-        found.embeddings.take(admitted).vector,
-        k=options.top + RERANKED,
-        contract=engine.embedder.contract,
+        found.embeddings.take(admitted),
+        top=options.top,
+        decision=decision,
     )
-    searched = [
-        _Search(engine.calibration, decision, found.embeddings.take([i]), of_face)
-        for i, of_face in zip(admitted, hits, strict=True)
-    ]
-    unsettled = {one for search in searched for one in search.unsettled}
-    known = _all_faces(gallery, group, unsettled, engine.embedder.contract)
-    candidates = {
-        i: search.candidates(engine.embedder.metric, known)[: options.top]
-        for i, search in zip(admitted, searched, strict=True)
-    }
+    candidates = dict(zip(admitted, of_admitted, strict=True))
     faces = tuple(
         FaceMatches(face, candidates.get(i, ()), told[i]) for i, face in enumerate(found.detection)
     )
@@ -155,6 +148,33 @@ def identify(
         height=found.detection.height,
         image=found.image,
     )
+
+
+def candidates_of(
+    engine: Engine,
+    gallery: Gallery,
+    group: str,
+    probes: Embeddings,
+    *,
+    top: int,
+    decision: Decision,
+) -> list[tuple[Candidate, ...]]:
+    """Who of a group each probe may be, best first; ``engine`` has the group's own model.
+
+    Raises:
+        NotFound: no such group.
+        EmbeddingMismatch: the group was moved to another model meanwhile.
+        InvalidArgument: probes that are not finite or not of unit length.
+    """
+    contract = engine.embedder.contract
+    hits = gallery.search(group, probes.vector, k=top + RERANKED, contract=contract)
+    searched = [
+        _Search(engine.calibration, decision, probes.take([i]), of_probe)
+        for i, of_probe in enumerate(hits)
+    ]
+    unsettled = {one for search in searched for one in search.unsettled}
+    known = _all_faces(gallery, group, unsettled, contract)
+    return [search.candidates(engine.embedder.metric, known)[:top] for search in searched]
 
 
 def verify(

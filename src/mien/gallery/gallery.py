@@ -27,13 +27,14 @@ from mien.gallery.pictures import Pictures
 from mien.gallery.policy import FaceImage, GroupSettings, kinds_kept
 from mien.gallery.privacy import Privacy
 from mien.gallery.protect import KeyWrapper
-from mien.gallery.records import consents, faces, vectors
+from mien.gallery.records import consents, faces, usage, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.migrate import migrate
 from mien.gallery.records.persons import PersonRow
 from mien.gallery.search import Searcher
 from mien.gallery.shared import open_index
+from mien.gallery.usage import Usage
 from mien.types import Box, EmbeddingContract, Embeddings
 
 __all__ = ["Gallery"]
@@ -160,6 +161,11 @@ class Gallery(Pictures):
             limits=self._limits,
             actor=self._actor,
         )
+
+    def usage(self) -> Usage:
+        """What the application holds, and how often it asked the service for what."""
+        with self._database.snapshot() as connection:
+            return usage.of_application(connection, self._application.seq)
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""

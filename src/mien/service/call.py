@@ -25,7 +25,7 @@ from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
 
-__all__ = ["Call", "Detecting", "Reading", "Writing", "options", "page_of"]
+__all__ = ["Administering", "Call", "Detecting", "Reading", "Writing", "options", "page_of"]
 
 T = TypeVar("T")
 Parsed = TypeVar("Parsed")
@@ -195,6 +195,7 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
 Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
+Administering = Annotated[Call, Depends(allowed(Scope.ADMIN))]
 
 
 async def _run_records(request: Request, service: Service, work: Callable[[], T]) -> T:

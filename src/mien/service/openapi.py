@@ -74,14 +74,15 @@ def photo_body(
 ) -> Json:
     """A body of photos in three forms (two, where there are two photos), and its options."""
     given = options.model_json_schema().get("properties", {})
-    files: Json = {
-        name: {"type": "array", "items": BINARY} if several else BINARY for name in fields
-    }
+    many: Json = {"type": "array", "items": BINARY}
+    files: Json = {name: many if several and name == "image" else BINARY for name in fields}
     texts: Json = dict.fromkeys(fields, BASE64)
     required: Json = {"required": list(fields)}
     if several:
         texts["images"] = {"type": "array", "items": BASE64}
         required = {"oneOf": [{"required": ["image"]}, {"required": ["images"]}]}
+        if others := [name for name in fields if name != "image"]:
+            required["required"] = others
     content: Json = {
         "multipart/form-data": {
             "schema": {

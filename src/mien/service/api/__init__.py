@@ -9,11 +9,14 @@ from mien.service.api import (
     curation,
     faces,
     groups,
+    inventory,
     jobs,
     liveness,
     persons,
     photos,
     pictures,
+    privacy,
+    searches,
     status,
 )
 
@@ -32,5 +35,8 @@ def routers() -> list[APIRouter]:
         pictures.router,
         curation.router,
         jobs.router,
+        searches.router,
+        privacy.router,
+        inventory.router,
         status.router,
     ]
