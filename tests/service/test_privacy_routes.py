@@ -94,7 +94,7 @@ def test_erasing_says_what_was_destroyed_and_is_in_the_log(client, house, ann, a
 
 
 def test_an_export_holds_everything(client, ann, admin, house, photos):
-    found = client.post(f"{ANN}/export", headers=admin)
+    found = client.get(f"{ANN}/export", headers=admin)
     content = check(privacy.ExportAnswer, found)
     assert found.headers["cache-control"] == "private, no-store"
     assert content["person"]["id"] == ann[0]
@@ -137,7 +137,7 @@ def test_a_purge_deletes_what_is_too_old(client, ann, admin, house):
         ("GET", f"{ANN}/consents", "gallery:read"),
         ("POST", "/v1/consents/x/withdraw", "gallery:write"),
         ("POST", f"{ANN}/erase", "gallery:write"),
-        ("POST", f"{ANN}/export", "admin"),
+        ("GET", f"{ANN}/export", "admin"),
         ("POST", "/v1/purge", "admin"),
         ("GET", "/v1/audit", "admin"),
         ("GET", "/v1/audit/verify", "admin"),
@@ -157,6 +157,6 @@ def test_another_application_sees_nothing(client, house, ann):
         404,
         "not_found",
     )
-    assert code(client.post(f"{ANN}/export", headers=other)) == (404, "not_found")
+    assert code(client.get(f"{ANN}/export", headers=other)) == (404, "not_found")
     subjects = [one["subject"] for one in client.get("/v1/audit", headers=other).json()["entries"]]
     assert ann[0] not in subjects

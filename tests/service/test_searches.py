@@ -206,6 +206,11 @@ def test_usage_counts_what_the_application_holds(client, house, friends):
     used = check(inventory.UsageAnswer, client.get("/v1/usage"))
     assert (used["groups"], used["persons"], used["faces"], used["images"]) == (1, 3, 3, 0)
     assert used["storage_bytes"]["templates"] > 0
+    house.service.calls.flush()
+    client.post("/v1/groups", json={"name": "friends"})  # refused, and a call
+    house.service.calls.flush()
+    (today,) = check(inventory.UsageAnswer, client.get("/v1/usage"))["calls"]
+    assert today["calls"] == {"faces": 3, "groups": 2, "persons": 3, "system": 1}
     house.gallery.create_application("other")
     other = client.get("/v1/usage", headers=house.key("other")).json()
-    assert (other["groups"], other["persons"], other["faces"]) == (0, 0, 0)
+    assert (other["groups"], other["persons"], other["faces"], other["calls"]) == (0, 0, 0, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -166,6 +166,11 @@ class Gallery(Pictures):
         """What the application holds, and how often it asked the service for what."""
         with self._database.snapshot() as connection:
             return usage.of_application(connection, self._application.seq)
+
+    def count_calls(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add to how often the application asked the service, by UTC day and kind of route."""
+        with self._database.writing(self._application.seq) as connection:
+            usage.add_calls(connection, self._application.seq, counts)
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""

@@ -21,6 +21,7 @@ from mien.service.auth import Access, bearer, permit
 from mien.service.errors import Answer, invalid
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, read_body
+from mien.service.once import HEADER, REPLAYED, once
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.types import Result
@@ -31,6 +32,8 @@ T = TypeVar("T")
 Parsed = TypeVar("Parsed")
 Record = TypeVar("Record", bound=Result)
 Model = TypeVar("Model", bound=BaseModel)
+
+CHANGING = (Scope.GALLERY_WRITE, Scope.ADMIN)
 
 scheme = HTTPBearer(
     auto_error=False, scheme_name="API key", description="`mien keys create --app NAME` makes one."
@@ -43,11 +46,13 @@ class Call:
 
     Attributes:
         gallery: the view of the key's application; nothing else can be reached through it.
+        changes: it is a POST that changes something, so that an ``Idempotency-Key`` counts.
     """
 
     request: Request
     service: Service
     gallery: Gallery
+    changes: bool = False
 
     @property
     def engine(self) -> Engine:
@@ -81,7 +86,9 @@ class Call:
 
     def answer(self, content: Mapping[str, Any], *, status: int = 200) -> Response:
         """``content`` plus the request's id."""
-        return Answer({**content, "request_id": self.request.state.request_id}, status_code=status)
+        headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else None
+        told = {**content, "request_id": self.request.state.request_id}
+        return Answer(told, status_code=status, headers=headers)
 
     async def with_photos(
         self, work: Callable[[Form], T], *, fields: Sequence[str] = ("image",), max_images: int = 1
@@ -108,7 +115,7 @@ class Call:
         inference.refuse_if_full()
         with self.service.budget.hold() as holding:
             body = await self._body(self.settings.max_request_bytes, holding)
-            job = _upload_job(body, kind, parse, work)
+            job = self._once(_upload_job(body, kind, parse, work), body)
             del body
             slot = inference.admit()
             try:
@@ -122,11 +129,17 @@ class Call:
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType("Send application/json.")
         body = await self._body(RECORD_BYTES)
-        return await self.with_records(lambda: work(parse_json(body)))
+        return await self.with_records(lambda: work(parse_json(body)), body=body)
 
-    async def with_records(self, work: Callable[[], T]) -> T:
-        """Run ``work`` on a worker for records."""
-        return await _run_records(self.request, self.service, work)
+    async def with_records(self, work: Callable[[], T], *, body: bytes = b"") -> T:
+        """Run ``work`` on a worker for records; ``body``: what the request says."""
+        return await _run_records(self.request, self.service, self._once(work, body))
+
+    def _once(self, work: Callable[[], T], body: bytes) -> Callable[[], T]:
+        """``work``, done once for an ``Idempotency-Key``."""
+        if not self.changes or HEADER not in self.request.headers:
+            return work
+        return partial(once, self.request, self.gallery, self.settings, work, body)
 
     async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
         with self.service.reading.hold():
@@ -177,8 +190,11 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     ) -> Call:
         service: Service = request.app.state.service
+        changes = scope in CHANGING and request.method == "POST"
+        kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
         if not service.settings.auth:
-            return Call(request, service, service.gallery)
+            service.calls.count(service.gallery.application_name, kind)
+            return Call(request, service, service.gallery, changes)
         secret = bearer(request.headers.get("authorization"))
         access = service.keys.find(secret)
         if access is None:
@@ -187,7 +203,8 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
             )
             service.keys.add(secret, access)
         permit(access.key, scope)
-        return Call(request, service, access.gallery)
+        service.calls.count(access.gallery.application_name, kind)
+        return Call(request, service, access.gallery, changes)
 
     return authorise
 

@@ -10,6 +10,7 @@ from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
+from mien.service.calls import CallCounter
 from mien.service.errors import log_unexpected
 from mien.service.jobs import JobRunner
 from mien.service.limits import ByteBudget, Places
@@ -37,6 +38,7 @@ class Service:
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
         jobs: does what outlives its request, on the inference workers, behind all requests.
+        calls: counts the requests of each application.
         retention: deletes at intervals what the groups' retention no longer allows.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
@@ -60,6 +62,7 @@ class Service:
         self.retention = Retention(
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
         )
+        self.calls = CallCounter(gallery)
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -79,6 +82,7 @@ class Service:
         Retention begins with it.
         """
         self.retention.start()
+        self.calls.start()
         threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
 
     def gallery_answers(self) -> bool:
@@ -105,6 +109,7 @@ class Service:
         self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
+        self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:
         while not self._stopped.is_set():

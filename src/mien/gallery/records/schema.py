@@ -19,6 +19,7 @@ __all__ = [
     "application_secrets",
     "applications",
     "audit",
+    "calls",
     "changes",
     "consents",
     "contracts",
@@ -33,6 +34,7 @@ __all__ = [
     "metadata",
     "person_keys",
     "persons",
+    "repeats",
     "undo",
     "undo_persons",
 ]
@@ -346,6 +348,34 @@ undo_persons = sa.Table(
     sa.Column("undo_seq", Seq, sa.ForeignKey("undo.seq", ondelete="CASCADE"), nullable=False),
     sa.Column("person_id", sa.String(32), nullable=False, index=True),
     sa.PrimaryKeyConstraint("undo_seq", "person_id"),
+)
+
+# ---------------------------------------------------------------- the service
+
+# Requests that may come again (Idempotency-Key). answer: NULL while it is worked on; empty: done,
+# and not kept.
+repeats = sa.Table(
+    "repeats",
+    metadata,
+    _ref("application"),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("request", sa.LargeBinary(32), nullable=False),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "key"),
+    sa.Index("ix_repeats_expires", "application_seq", "expires_at"),
+)
+
+# How many requests an application made, by UTC day (2026-05-01) and kind of route.
+calls = sa.Table(
+    "calls",
+    metadata,
+    _ref("application"),
+    sa.Column("day", sa.String(10), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "day", "kind"),
 )
 
 meta = sa.Table(

@@ -92,9 +92,7 @@ async def erase(call: Writing, group: str, person: str) -> Response:
     return call.answer(await call.with_records(work))
 
 
-@router.post(
-    f"{_PERSON}/export", response_model=ExportAnswer, responses=errors("not_found", *_KEYS)
-)
+@router.get(f"{_PERSON}/export", response_model=ExportAnswer, responses=errors("not_found", *_KEYS))
 async def export_person(call: Administering, group: str, person: str) -> Response:
     """All that is kept of a person, for the person: templates and images too.
 
