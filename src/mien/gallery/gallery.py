@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
-from mien.gallery.access import MAX_PAGE, page_size
+from mien.gallery.access import MAX_PAGE, Check, page_size
 from mien.gallery.archive.archives import Archives
 from mien.gallery.model import (
     DEFAULT_APPLICATION,
@@ -316,14 +316,16 @@ class Gallery(Pictures):
             row = self._group(connection, group)
             return faces.find(connection, row, checks.face_id(face_id)).face
 
-    def delete_face(self, group: str, face_id: str) -> None:
-        """Delete a face; its person stays.
+    def delete_face(self, group: str, face_id: str, *, check: Check = None) -> None:
+        """Delete a face; its person stays. ``check``: as for :meth:`set_group`.
 
         Raises:
             NotFound: no such group, or no such face in it.
         """
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
+            if check is not None:
+                check(faces.find(connection, row, checks.face_id(face_id)).face)
             touched = faces.delete(connection, row, checks.face_id(face_id))
             self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)

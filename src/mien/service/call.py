@@ -19,6 +19,7 @@ from mien.errors import InvalidArgument, UnsupportedMediaType
 from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, bearer, permit
 from mien.service.errors import Answer, invalid
+from mien.service.etags import names, only_if, tag_of
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, read_body
 from mien.service.once import HEADER, REPLAYED, once
@@ -84,9 +85,21 @@ class Call:
         )
         return asked.at_least(own)
 
-    def answer(self, content: Mapping[str, Any], *, status: int = 200) -> Response:
-        """``content`` plus the request's id."""
-        headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else None
+    @property
+    def only_if(self) -> Callable[[Result], None] | None:
+        """The request's ``If-Match``, as a check of what is to be changed."""
+        return only_if(self.request.headers.get("if-match"))
+
+    def answer(
+        self, content: Mapping[str, Any], *, status: int = 200, tagged: bool = False
+    ) -> Response:
+        """``content`` plus the request's id; ``tagged``: with its ``ETag``."""
+        headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else {}
+        if tagged:
+            headers["ETag"] = tag = tag_of(content)
+            given = self.request.headers.get("if-none-match", "")
+            if self.request.method == "GET" and names(given, tag):
+                return Response(status_code=304, headers=headers)
         told = {**content, "request_id": self.request.state.request_id}
         return Answer(told, status_code=status, headers=headers)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from mien.service.errors import STATUS
 from mien.service.schemas import ErrorAnswer, NoOptions
 
-__all__ = ["DESCRIPTION", "errors", "json_body", "photo_body", "query"]
+__all__ = ["DESCRIPTION", "NOT_MODIFIED", "errors", "json_body", "photo_body", "query"]
 
 Json = dict[str, Any]
 
@@ -21,6 +21,10 @@ Detect, compare and identify faces. Every answer has a `request_id`; every error
 Photos come in three forms: `multipart/form-data`, the file itself (`image/*`), or base64 in JSON.
 URLs and paths are not read. Box and landmark coordinates are pixels of the upright photo.
 """.strip()
+
+NOT_MODIFIED: dict[int | str, Json] = {
+    304: {"description": "It is what the tag of the `If-None-Match` header says; no body."}
+}
 
 BINARY: Json = {"type": "string", "format": "binary"}
 BASE64: Json = {
