@@ -205,6 +205,11 @@ class Settings(BaseSettings):
         default=64 * MEGABYTE, gt=0, description="Bytes of one request body."
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
+    max_archive_bytes: int = Field(
+        default=20_000 * MEGABYTE,
+        gt=0,
+        description="Bytes of an archive that is sent to be imported.",
+    )
     idempotency_keep_s: float = Field(
         default=86_400.0,
         gt=0,

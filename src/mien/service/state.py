@@ -26,6 +26,7 @@ RECORD_WORKERS = 4
 RECORD_QUEUE = 128
 BODIES_IN_MEMORY = 4
 BODIES_READ_AT_ONCE = 256
+ARCHIVES_AT_ONCE = 2
 RETRY_S = 30.0
 
 
@@ -37,6 +38,7 @@ class Service:
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
+        archives: places for archives that are being written or read.
         jobs: does what outlives its request, on the inference workers, behind all requests.
         calls: counts the requests of each application.
         retention: deletes at intervals what the groups' retention no longer allows.
@@ -55,6 +57,7 @@ class Service:
         )
         self.records = Pool(workers=RECORD_WORKERS, queue_size=RECORD_QUEUE, name="mien-records")
         self.reading = Places(BODIES_READ_AT_ONCE)
+        self.archives = Places(ARCHIVES_AT_ONCE)
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()

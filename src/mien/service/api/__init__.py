@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from mien.service.api import (
     analyze,
+    archives,
     curation,
     faces,
     groups,
@@ -37,6 +38,7 @@ def routers() -> list[APIRouter]:
         jobs.router,
         searches.router,
         privacy.router,
+        archives.router,
         inventory.router,
         status.router,
     ]
