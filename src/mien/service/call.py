@@ -25,6 +25,7 @@ from mien.service.limits import RECORD_BYTES, Holding, read_body
 from mien.service.once import HEADER, REPLAYED, once
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
+from mien.service.timings import OPTION, Timings
 from mien.types import Result
 
 __all__ = ["Administering", "Call", "Detecting", "Reading", "Writing", "options", "page_of"]
@@ -75,7 +76,12 @@ class Call:
         pairs = self.request.query_params.multi_items()
         if len(dict(pairs)) != len(pairs):
             raise InvalidArgument("An option is given twice in the query.")
-        return dict(pairs)
+        return {name: value for name, value in pairs if name != OPTION}
+
+    @property
+    def timings(self) -> Timings:
+        """Where the request's time goes."""
+        return Timings(self.request)
 
     def liveness(self, given: LivenessOptions) -> LivenessCheck:
         """What a request asks for, and never less than the server's own settings do."""
@@ -95,6 +101,8 @@ class Call:
     ) -> Response:
         """``content`` plus the request's id; ``tagged``: with its ``ETag``."""
         headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else {}
+        if self.timings.wanted:
+            headers["Server-Timing"] = self.timings.header()
         if tagged:
             headers["ETag"] = tag = tag_of(content)
             given = self.request.headers.get("if-none-match", "")
@@ -128,7 +136,7 @@ class Call:
         inference.refuse_if_full()
         with self.service.budget.hold() as holding:
             body = await self._body(self.settings.max_request_bytes, holding)
-            job = self._once(_upload_job(body, kind, parse, work), body)
+            job = self.timings.of(self._once(_upload_job(body, kind, parse, work), body))
             del body
             slot = inference.admit()
             try:
@@ -146,7 +154,8 @@ class Call:
 
     async def with_records(self, work: Callable[[], T], *, body: bytes = b"") -> T:
         """Run ``work`` on a worker for records; ``body``: what the request says."""
-        return await _run_records(self.request, self.service, self._once(work, body))
+        job = self.timings.of(self._once(work, body))
+        return await _run_records(self.request, self.service, job)
 
     def _once(self, work: Callable[[], T], body: bytes) -> Callable[[], T]:
         """``work``, done once for an ``Idempotency-Key``."""
@@ -155,7 +164,7 @@ class Call:
         return partial(once, self.request, self.gallery, self.settings, work, body)
 
     async def _body(self, limit: int, holding: Holding | None = None) -> bytes:
-        with self.service.reading.hold():
+        with self.service.reading.hold(), self.timings.stage("read"):
             return await read_body(
                 self.request, limit=limit, timeout_s=self._left(), holding=holding
             )
@@ -203,11 +212,8 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     ) -> Call:
         service: Service = request.app.state.service
-        changes = scope in CHANGING and request.method == "POST"
-        kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
         if not service.settings.auth:
-            service.calls.count(service.gallery.application_name, kind)
-            return Call(request, service, service.gallery, changes)
+            return _admitted(request, service, service.gallery, scope)
         secret = bearer(request.headers.get("authorization"))
         access = service.keys.find(secret)
         if access is None:
@@ -216,10 +222,18 @@ def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
             )
             service.keys.add(secret, access)
         permit(access.key, scope)
-        service.calls.count(access.gallery.application_name, kind)
-        return Call(request, service, access.gallery, changes)
+        return _admitted(request, service, access.gallery, scope)
 
     return authorise
+
+
+def _admitted(request: Request, service: Service, gallery: Gallery, scope: Scope) -> Call:
+    """Count a request that may go on."""
+    kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
+    service.calls.count(gallery.application_name, kind)
+    call = Call(request, service, gallery, scope in CHANGING and request.method == "POST")
+    _ = call.timings.wanted  # refused before anything is done
+    return call
 
 
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]

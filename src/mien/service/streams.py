@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import IO, Any, BinaryIO, cast
 
 from starlette.requests import ClientDisconnect, Request
 
-from mien.errors import ArchiveUnusable, DeadlineExceeded, InvalidArgument, RequestTooLarge
+from mien.errors import (
+    ArchiveUnusable,
+    DeadlineExceeded,
+    GalleryUnavailable,
+    InvalidArgument,
+    RequestTooLarge,
+)
 from mien.service.limits import BYTES_PER_S, GRACE_S
 from mien.service.pool import ClientGoneError
 
@@ -34,6 +40,7 @@ async def receive_into(file: IO[bytes], request: Request, *, limit: int) -> None
         RequestTooLarge: longer.
         DeadlineExceeded: slower than the limits of every body allow.
         ClientGoneError: the client hung up.
+        GalleryUnavailable: the disk is full.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidArgument("Content-Encoding is not taken: send the body as it is.")
@@ -49,17 +56,18 @@ async def receive_into(file: IO[bytes], request: Request, *, limit: int) -> None
                     )
                 waiting += chunk
                 if len(waiting) >= WRITTEN_AT_ONCE:
-                    await asyncio.to_thread(file.write, bytes(waiting))
+                    await asyncio.to_thread(_write, file, bytes(waiting))
                     waiting.clear()
                 clock.reschedule(max(began + GRACE_S + size / BYTES_PER_S, loop.time() + GRACE_S))
     except TimeoutError:
         raise DeadlineExceeded("The archive came too slowly: send it again.") from None
     except ClientDisconnect:
         raise ClientGoneError("The client hung up.") from None
-    await asyncio.to_thread(_finish, file, bytes(waiting))
+    await asyncio.to_thread(_write, file, bytes(waiting))
+    file.seek(0)
 
 
-async def stream_of(write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]:
+async def stream_of(write: Callable[[BinaryIO], object]) -> AsyncGenerator[bytes, None]:
     """What ``write`` writes into a file, block by block; it runs on a thread and never far ahead.
 
     An error before the first block is raised before anything is given; a later one ends the
@@ -115,6 +123,9 @@ class _Pipe(io.RawIOBase):
         self.blocks.put_nowait(block)
 
 
-def _finish(file: IO[bytes], rest: bytes) -> None:
-    file.write(rest)
-    file.seek(0)
+def _write(file: IO[bytes], data: bytes) -> None:
+    try:
+        file.write(data)
+        file.flush()
+    except OSError:
+        raise GalleryUnavailable("The server has no room for the upload: make some.") from None

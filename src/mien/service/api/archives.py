@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 from typing import IO, Any, BinaryIO, cast
@@ -125,12 +125,13 @@ def _import(call: Call, file: IO[bytes], key: Passphrase, chosen: ArchiveOptions
 
 
 async def _with_first(
-    first: bytes, blocks: AsyncIterator[bytes], place: ExitStack
+    first: bytes, blocks: AsyncGenerator[bytes, None], place: ExitStack
 ) -> AsyncIterator[bytes]:
     with place:
-        yield first
-        async for block in blocks:
-            yield block
+        async with aclosing(blocks):
+            yield first
+            async for block in blocks:
+                yield block
 
 
 def _passphrase(call: Call) -> Passphrase:
