@@ -16,12 +16,12 @@ import pytest
 
 import mien.client
 from mien.client import AsyncClient, Client, more_shapes, shapes
-from mien.service import changes, inventory, privacy, schemas, searches
+from mien.service import archives, changes, inventory, privacy, schemas, searches
 
 FOLDER = Path(mien.client.__file__).parent
 SCHEMAS = {
     name: kind
-    for module in (schemas, changes, privacy, searches, inventory)
+    for module in (schemas, changes, privacy, searches, inventory, archives)
     for name, kind in vars(module).items()
     if inspect.isclass(kind) and kind.__module__ == module.__name__
 }
@@ -44,6 +44,10 @@ CHANGES = [
     (r"\bIterator\b", "AsyncIterator"),
     (r"for one in self\._pages", "async for one in self._pages"),
     (r"(?m)^    def (?!__)", "    async def "),
+    (r"\bblocks_of\b", "async_blocks_of"),
+    (r"with self\._http\.stream", "async with self._http.stream"),
+    (r"answer\.read\(\)", "await answer.aread()"),
+    (r"for block in answer\.iter_bytes", "async for block in answer.aiter_bytes"),
     (r"self\._http\.request", "await self._http.request"),
     (r"self\._ask\(", "await self._ask("),
     (r"self\._send\((.*)\)\.content", r"(await self._send(\1)).content"),

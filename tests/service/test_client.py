@@ -97,6 +97,24 @@ def test_rights(api, staff):
     assert api.purge()["faces"] == 0
 
 
+def test_an_archive_goes_out_and_comes_in(api, staff, tmp_path):
+    file, words = tmp_path / "gallery.mien", "correct horse 말"
+    api.export_archive(file, passphrase=words)
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(errors.ArchiveUnusable):
+        api.export_archive(file, passphrase=words)
+    with pytest.raises(errors.NotFound):
+        api.export_archive(tmp_path / "none", passphrase=words, groups=["nobody"])
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(errors.AlreadyExists):
+        api.import_archive(file, passphrase=words)
+    with pytest.raises(errors.KeyMismatch):
+        api.import_archive(file, passphrase="another passphrase")
+    api.delete_group("staff")
+    back = api.import_archive(file, passphrase=words, bring_back_erased=True)
+    assert (back["groups"], back["faces"]) == ({"staff": "staff"}, 1)
+
+
 def test_a_job_from_a_file(api, tmp_path, photos):
     with zipfile.ZipFile(tmp_path / "people.zip", "w") as packed:
         packed.writestr("Ann/1.png", photos.ann)
@@ -242,10 +260,12 @@ def test_the_async_client_does_the_same(house, photos, tmp_path):
     file = tmp_path / "ann.png"
     file.write_bytes(photos.ann)
     transport = httpx.ASGITransport(house.app)
+    scopes = ["detect", "gallery:read", "gallery:write", "admin"]
+    secret = house.key(scopes=scopes)["Authorization"].removeprefix("Bearer ")
 
     async def story():
         url = "http://mien.test"
-        async with AsyncClient(url, house.secret, retries=FAST, transport=transport) as api:
+        async with AsyncClient(url, secret, retries=FAST, transport=transport) as api:
             await api.create_group("staff")
             await api.create_persons("staff", [{"name": f"p{i}"} for i in range(5)])
             enrolled = await api.enroll("staff", "p3", [file])
@@ -258,6 +278,11 @@ def test_the_async_client_does_the_same(house, photos, tmp_path):
             assert {one["faces"][0]["candidates"][0]["person"] for one in several} == {"p3"}
             with pytest.raises(errors.NotFound):
                 await api.group("nobody")
+            await api.export_archive(tmp_path / "a", passphrase="correct horse battery")
             await api.delete_group("staff")
+            await api.import_archive(
+                tmp_path / "a", passphrase="correct horse battery", bring_back_erased=True
+            )
+            assert [one["name"] async for one in api.groups()] == ["staff"]
 
     asyncio.run(story())

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -16,8 +17,10 @@ from mien.client.wire import (
     Photo,
     Request,
     Retries,
+    async_blocks_of,
     error_of,
     given,
+    new_file,
     path,
     post,
     sending,
@@ -587,6 +590,58 @@ class AsyncClient:
         """Whether the audit log is what was written. Needs the scope ``admin``."""
         return await self._ask(Request("GET", "/v1/audit/verify", given(head=head)))
 
+    async def export_archive(
+        self,
+        file: str | PathLike[str],
+        *,
+        passphrase: str,
+        groups: Sequence[str] | None = None,
+        log: bool = False,
+    ) -> None:
+        """Write the application's groups into a new file, encrypted. Needs the scope ``admin``.
+
+        Raises:
+            ArchiveUnusable: there is a file already, or it cannot be written; a file that was
+                begun is deleted.
+        """
+        body = {
+            "passphrase": passphrase,
+            "groups": None if groups is None else list(groups),
+            "log": log,
+        }
+        try:
+            async with self._http.stream("POST", "/v1/archive/export", json=body) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise error_of(answer)
+                with new_file(file) as archive:
+                    async for block in answer.aiter_bytes():
+                        archive.write(block)
+        except httpx.TransportError as error:
+            raise unsent(error) from None
+
+    async def import_archive(
+        self,
+        file: str | PathLike[str],
+        *,
+        passphrase: str,
+        on_conflict: Literal["refuse", "skip", "rename"] = "refuse",
+        bring_back_erased: bool = False,
+    ) -> more.ArchiveAnswer:
+        """Take in what an archive holds, all or nothing. Needs the scope ``admin``."""
+        query = given(on_conflict=on_conflict, bring_back_erased=bring_back_erased)
+        headers = {"Mien-Passphrase": quote(passphrase, safe="")}
+        return await self._ask(
+            Request(
+                "POST",
+                "/v1/archive/import",
+                query,
+                upload=file,
+                headers=headers,
+                repeatable=False,
+            )
+        )
+
     # ------------------------------------------------------------------ the server
 
     async def models(self, *, task: str | None = None) -> more.ModelsAnswer:
@@ -613,7 +668,7 @@ class AsyncClient:
         while True:
             answer = None
             try:
-                with sending(request) as arguments:
+                with sending(request, async_blocks_of) as arguments:
                     answer = await self._http.request(**arguments)
             except httpx.TransportError as error:
                 failure = unsent(error)

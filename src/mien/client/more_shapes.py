@@ -18,6 +18,7 @@ __all__ = [
     "AlbumAnswer",
     "AlbumFaceShape",
     "AlbumPersonShape",
+    "ArchiveAnswer",
     "AuditCheckAnswer",
     "AuditEntryShape",
     "AuditPage",
@@ -328,3 +329,19 @@ class UsageAnswer(Answered):
     jobs: int
     storage_bytes: StorageShape
     calls: list[CallsShape]
+
+
+class ArchiveAnswer(Answered):
+    """What an import did."""
+
+    groups: dict[str, str]
+    persons: int
+    faces: int
+    images: int
+    consents: int
+    skipped_persons: int
+    skipped_faces: int
+    erased_persons: int
+    erased_faces: int
+    withdrawn_consents: int
+    external_ids_left_out: int

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -15,8 +16,10 @@ from mien.client.wire import (
     Photo,
     Request,
     Retries,
+    blocks_of,
     error_of,
     given,
+    new_file,
     path,
     post,
     sending,
@@ -574,6 +577,58 @@ class Client:
         """Whether the audit log is what was written. Needs the scope ``admin``."""
         return self._ask(Request("GET", "/v1/audit/verify", given(head=head)))
 
+    def export_archive(
+        self,
+        file: str | PathLike[str],
+        *,
+        passphrase: str,
+        groups: Sequence[str] | None = None,
+        log: bool = False,
+    ) -> None:
+        """Write the application's groups into a new file, encrypted. Needs the scope ``admin``.
+
+        Raises:
+            ArchiveUnusable: there is a file already, or it cannot be written; a file that was
+                begun is deleted.
+        """
+        body = {
+            "passphrase": passphrase,
+            "groups": None if groups is None else list(groups),
+            "log": log,
+        }
+        try:
+            with self._http.stream("POST", "/v1/archive/export", json=body) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise error_of(answer)
+                with new_file(file) as archive:
+                    for block in answer.iter_bytes():
+                        archive.write(block)
+        except httpx.TransportError as error:
+            raise unsent(error) from None
+
+    def import_archive(
+        self,
+        file: str | PathLike[str],
+        *,
+        passphrase: str,
+        on_conflict: Literal["refuse", "skip", "rename"] = "refuse",
+        bring_back_erased: bool = False,
+    ) -> more.ArchiveAnswer:
+        """Take in what an archive holds, all or nothing. Needs the scope ``admin``."""
+        query = given(on_conflict=on_conflict, bring_back_erased=bring_back_erased)
+        headers = {"Mien-Passphrase": quote(passphrase, safe="")}
+        return self._ask(
+            Request(
+                "POST",
+                "/v1/archive/import",
+                query,
+                upload=file,
+                headers=headers,
+                repeatable=False,
+            )
+        )
+
     # ------------------------------------------------------------------ the server
 
     def models(self, *, task: str | None = None) -> more.ModelsAnswer:
@@ -600,7 +655,7 @@ class Client:
         while True:
             answer = None
             try:
-                with sending(request) as arguments:
+                with sending(request, blocks_of) as arguments:
                     answer = self._http.request(**arguments)
             except httpx.TransportError as error:
                 failure = unsent(error)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,11 +19,25 @@ import httpx
 
 from mien import errors
 
-__all__ = ["Photo", "Request", "Retries", "error_of", "given", "path", "post", "sending", "unsent"]
+__all__ = [
+    "Photo",
+    "Request",
+    "Retries",
+    "async_blocks_of",
+    "blocks_of",
+    "error_of",
+    "given",
+    "new_file",
+    "path",
+    "post",
+    "sending",
+    "unsent",
+]
 
 Photo = bytes | str | PathLike[str]
 """A photo: its bytes, or the path of a file, which is streamed."""
 
+_BLOCK = 1 << 18
 _REFUSED = (429, 503)
 """Statuses of requests that were not begun."""
 
@@ -34,6 +51,7 @@ class Request:
         query: options in the address.
         json: a JSON body.
         files: field names and photos of a multipart body; fields: its options.
+        upload: a file that is the whole body, streamed.
         key: of a request that changes something, so that it can be sent again.
         headers: more headers.
         repeatable: sending it again does no harm, even if it was done.
@@ -45,6 +63,7 @@ class Request:
     json: Any = None
     files: Sequence[tuple[str, Photo]] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    upload: str | PathLike[str] | None = None
     key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
@@ -91,7 +110,9 @@ def post(
     key: str | None = None,
 ) -> Request:
     """A ``POST`` that changes something: with an idempotency key, a random one if none is given."""
-    return Request("POST", address, query or {}, json, files, fields or {}, key or uuid.uuid4().hex)
+    return Request(
+        "POST", address, query or {}, json, files, fields or {}, key=key or uuid.uuid4().hex
+    )
 
 
 def path(template: str, *names: str) -> str:
@@ -114,8 +135,12 @@ def given(**options: object) -> dict[str, str]:
 
 
 @contextmanager
-def sending(request: Request) -> Iterator[dict[str, Any]]:
+def sending(request: Request, blocks_of: Callable[[BinaryIO], object]) -> Iterator[dict[str, Any]]:
     """The arguments for httpx; files are open meanwhile.
+
+    Args:
+        request: what to send.
+        blocks_of: a file as a body: :func:`blocks_of` or :func:`async_blocks_of`.
 
     Raises:
         ImageNotFound: a photo's file cannot be read.
@@ -132,12 +157,48 @@ def sending(request: Request) -> Iterator[dict[str, Any]]:
         }
         if request.json is not None:
             arguments["json"] = request.json
+        if request.upload is not None:
+            arguments["content"] = blocks_of(_opened(request.upload, open_files))
+            headers["Content-Type"] = "application/octet-stream"
         if request.files:
             arguments["data"] = dict(request.fields)
             arguments["files"] = [
                 (name, _file(name, photo, open_files)) for name, photo in request.files
             ]
         yield arguments
+
+
+def blocks_of(file: BinaryIO) -> Iterator[bytes]:
+    """A file as a body."""
+    return iter(partial(file.read, _BLOCK), b"")
+
+
+async def async_blocks_of(file: BinaryIO) -> AsyncIterator[bytes]:
+    """A file as a body of the async client."""
+    while block := await asyncio.to_thread(file.read, _BLOCK):
+        yield block
+
+
+@contextmanager
+def new_file(name: str | PathLike[str]) -> Iterator[BinaryIO]:
+    """A new file that only its owner can read; deleted again where the block raises.
+
+    Raises:
+        ArchiveUnusable: there is one already, or it cannot be written.
+    """
+    file = Path(name)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as opened:
+                yield opened
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise errors.ArchiveUnusable(
+            f"{file.name!r} cannot be written: {error.strerror}."
+        ) from None
 
 
 def error_of(answer: httpx.Response) -> errors.MienError:
@@ -178,9 +239,13 @@ def _in_progress(answer: httpx.Response) -> bool:
 def _file(name: str, photo: Photo, open_files: ExitStack) -> tuple[str, bytes | BinaryIO]:
     if isinstance(photo, bytes | bytearray | memoryview):
         return name, bytes(photo)
-    file = Path(photo)
+    return Path(photo).name, _opened(photo, open_files)
+
+
+def _opened(name: str | PathLike[str], open_files: ExitStack) -> BinaryIO:
+    file = Path(name)
     try:
-        return file.name, open_files.enter_context(file.open("rb"))
+        return open_files.enter_context(file.open("rb"))
     except OSError:
         raise errors.ImageNotFound(f"{file.name!r} cannot be read.") from None
 
