@@ -76,7 +76,7 @@ async def stream_of(write: Callable[[BinaryIO], object]) -> AsyncGenerator[bytes
     """
     pipe = _Pipe(asyncio.get_running_loop())
     task = asyncio.create_task(asyncio.to_thread(write, cast("BinaryIO", pipe)))
-    task.add_done_callback(lambda _: pipe.blocks.put_nowait(None))
+    task.add_done_callback(pipe.end)
     try:
         while (block := await pipe.blocks.get()) is not None:
             pipe.room.release()
@@ -85,8 +85,6 @@ async def stream_of(write: Callable[[BinaryIO], object]) -> AsyncGenerator[bytes
     finally:
         pipe.abandon()
         await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # told already, or nobody is there to be told
 
 
 class _Pipe(io.RawIOBase):
@@ -112,6 +110,12 @@ class _Pipe(io.RawIOBase):
         if self._abandoned:
             raise ArchiveUnusable("Nobody reads the archive any more.")
         return len(block)
+
+    def end(self, writer: asyncio.Task[object]) -> None:
+        """The writer has ended (called on the loop)."""
+        if not writer.cancelled():
+            writer.exception()  # looked at, so that one that nobody awaits any more is no complaint
+        self.blocks.put_nowait(None)
 
     def abandon(self) -> None:
         """Nobody reads any more (called on the loop)."""
