@@ -20,6 +20,11 @@ Detect, compare and identify faces. Every answer has a `request_id`; every error
 
 Photos come in three forms: `multipart/form-data`, the file itself (`image/*`), or base64 in JSON.
 URLs and paths are not read. Box and landmark coordinates are pixels of the upright photo.
+
+A `POST` that changes something takes the header `Idempotency-Key`: sent again with the same key it
+is done once, and gets the same answer (`idempotency_conflict`, 409: the key has another request).
+Groups, persons and faces have an `ETag`: `If-None-Match` on their `GET`, `If-Match` on `PATCH` and
+`DELETE`. `?timings=true` on any route with an answer in JSON adds the header `Server-Timing`.
 """.strip()
 
 NOT_MODIFIED: dict[int | str, Json] = {
