@@ -232,6 +232,24 @@ class Settings(Exposure):
         default=64 * MEGABYTE, gt=0, description="Bytes of one request body."
     )
     max_request_images: int = Field(default=16, ge=1, description="Images in one request.")
+    max_archive_bytes: int = Field(
+        default=20_000 * MEGABYTE,
+        gt=0,
+        description="Bytes of an archive that is sent to be imported.",
+    )
+    idempotency_keep_s: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="Seconds for which the answer to an Idempotency-Key is kept.",
+    )
+    idempotency_max_keys: int = Field(
+        default=20_000,
+        ge=1,
+        description="Idempotency keys of one application; the oldest answers go first.",
+    )
+    idempotency_max_bytes: int = Field(
+        default=65_536, ge=0, description="Bytes of an answer that is kept for its Idempotency-Key."
+    )
 
     # Dialects of other services' APIs
     dialects: Annotated[tuple[str, ...], NoDecode] = Field(

@@ -36,6 +36,8 @@
     │   ├── ArchiveUnusable          archive_unusable        cut off, changed, newer, no space
     │   ├── ConsentMissing           consent_missing         a group that demands consent
     │   ├── SessionOver              session_over            a liveness session that has ended
+    │   ├── PreconditionFailed       precondition_failed     changed since the caller saw it
+    │   ├── IdempotencyConflict      idempotency_conflict    a key that a request has already
     │   ├── KeyMissing               key_missing             the master key is not at hand
     │   └── KeyMismatch              key_mismatch            a key that does not open what is stored
     └── ServiceError                 service
@@ -70,6 +72,7 @@ __all__ = [
     "Forbidden",
     "GalleryError",
     "GalleryUnavailable",
+    "IdempotencyConflict",
     "ImageDecodeError",
     "ImageError",
     "ImageNotFound",
@@ -88,6 +91,7 @@ __all__ = [
     "NoFaceFound",
     "NotFound",
     "Overloaded",
+    "PreconditionFailed",
     "RateLimited",
     "RequestTooLarge",
     "RuntimeUnavailable",
@@ -284,6 +288,18 @@ class EmbeddingMismatch(GalleryError):
     """Embeddings of two contracts cannot be mixed or compared."""
 
     code = "embedding_mismatch"
+
+
+class IdempotencyConflict(GalleryError):
+    """An ``Idempotency-Key`` that a request has already; ``details["reason"]`` says which."""
+
+    code = "idempotency_conflict"
+
+
+class PreconditionFailed(GalleryError):
+    """What was to be changed is not as the caller last saw it: read it again."""
+
+    code = "precondition_failed"
 
 
 class LimitExceeded(GalleryError):

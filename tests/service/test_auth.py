@@ -55,6 +55,25 @@ ROUTES = [
     ("GET", "/v1/jobs/j", Scope.GALLERY_READ),
     ("GET", "/v1/jobs/j/items", Scope.GALLERY_READ),
     ("DELETE", "/v1/jobs/j", Scope.GALLERY_WRITE),
+    ("GET", "/v1/groups/g/persons/p/faces/f/image", Scope.GALLERY_READ),
+    ("POST", "/v1/cluster", Scope.DETECT),
+    ("POST", "/v1/find", Scope.DETECT),
+    ("GET", "/v1/models", Scope.DETECT),
+    ("GET", "/v1/usage", Scope.GALLERY_READ),
+    ("POST", "/v1/groups/g/identify/bulk", Scope.GALLERY_READ),
+    ("POST", "/v1/groups/g/search", Scope.GALLERY_READ),
+    ("POST", "/v1/groups/g/faces/f/search", Scope.GALLERY_READ),
+    ("POST", "/v1/groups/g/persons/bulk", Scope.GALLERY_WRITE),
+    ("POST", "/v1/groups/g/persons/p/consents", Scope.GALLERY_WRITE),
+    ("GET", "/v1/groups/g/persons/p/consents", Scope.GALLERY_READ),
+    ("POST", "/v1/consents/c/withdraw", Scope.GALLERY_WRITE),
+    ("POST", "/v1/groups/g/persons/p/erase", Scope.GALLERY_WRITE),
+    ("GET", "/v1/groups/g/persons/p/export", Scope.ADMIN),
+    ("POST", "/v1/purge", Scope.ADMIN),
+    ("GET", "/v1/audit", Scope.ADMIN),
+    ("GET", "/v1/audit/verify", Scope.ADMIN),
+    ("POST", "/v1/archive/export", Scope.ADMIN),
+    ("POST", "/v1/archive/import", Scope.ADMIN),
 ]
 OPEN = {"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"}
 
@@ -71,7 +90,14 @@ def test_the_matrix_has_every_route(house):
         for method in operations
         if path not in OPEN
     }
-    short = {"g": "{group}", "p": "{person}", "f": "{face_id}", "j": "{job_id}", "s": "{session}"}
+    short = {
+        "g": "{group}",
+        "p": "{person}",
+        "f": "{face_id}",
+        "j": "{job_id}",
+        "c": "{consent_id}",
+        "s": "{session}",
+    }
     listed = {
         (method, "/".join(short.get(part, part) for part in path.split("/")))
         for method, path, _ in ROUTES

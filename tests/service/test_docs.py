@@ -66,6 +66,7 @@ def test_photo_routes_document_their_forms(schema):
     }
     three = {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert forms.pop("/v1/compare") == {"multipart/form-data", "application/json"}
+    assert forms.pop("/v1/find") == {"multipart/form-data", "application/json"}
     assert forms.pop("/v1/groups/{group}/jobs/enroll") == {
         "multipart/form-data",
         "application/json",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mien.album import Album, Findings
 from mien.answers import Comparison, Identification
 from mien.embed import Embedder
-from mien.engine import albums, enrolment, living, recognition, reembedding
+from mien.engine import albums, enrolment, living, recognition, reembedding, searching
 from mien.engine.living import Liveness, LivenessCheck
 from mien.engine.photos import PhotoEngine
 from mien.engine.reembedding import Reembedding
@@ -17,8 +17,9 @@ from mien.engine.serving import with_group
 from mien.errors import InvalidArgument
 from mien.image import ImageInput
 from mien.match.decision import for_identification, for_verification
+from mien.matches import TemplateMatches
 from mien.results import Enrolment
-from mien.types import Metric
+from mien.types import EmbeddingContract, Embeddings, Metric
 
 if TYPE_CHECKING:
     from mien.gallery import Gallery, Group
@@ -230,6 +231,59 @@ class Engine(PhotoEngine):
             persons = [[one.person_id for one in face.candidates] for face in found.faces]
             gallery.privacy.record_identification(group, persons, liveness=asked.policy)
         return found
+
+    def search(
+        self,
+        gallery: Gallery,
+        group: str,
+        embeddings: Embeddings,
+        *,
+        contract: EmbeddingContract,
+        top: int = 5,
+        fpir: float | None = None,
+        threshold: float | None = None,
+    ) -> TemplateMatches:
+        """Who of the group each template may be; as :meth:`identify`, without a photo.
+
+        Nothing can be said about liveness.
+
+        Args:
+            gallery, group: where to search.
+            embeddings: of n faces, of unit length; a norm that is not known is NaN.
+            contract: what they were made with.
+            top, fpir, threshold: as for :meth:`identify`.
+
+        Raises:
+            EmbeddingMismatch: ``contract`` is not the group's, or its model is not here.
+            NotFound, InvalidArgument, ModelError: as for :meth:`identify`.
+        """
+        wish = searching.Wish(top, fpir, threshold)
+        return searching.search(self, gallery, group, embeddings, contract, wish)
+
+    def search_face(
+        self,
+        gallery: Gallery,
+        group: str,
+        face_id: str,
+        *,
+        own: bool = False,
+        top: int = 5,
+        fpir: float | None = None,
+        threshold: float | None = None,
+    ) -> TemplateMatches:
+        """Who else of the group an enrolled face may be, such as the same person enrolled twice.
+
+        Args:
+            gallery, group: where; face_id: of a face in it.
+            own: the person whose face it is may be a candidate too.
+            top, fpir, threshold: as for :meth:`identify`.
+
+        Raises:
+            NotFound: no such group or face.
+            EmbeddingMismatch, InvalidArgument, ModelError: as for :meth:`identify`.
+        """
+        wish = searching.Wish(top, fpir, threshold)
+        return searching.search_face(self, gallery, group, face_id, own=own, wish=wish)
 
     def verify(
         self,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery, Group, Hit
 
-__all__ = ["Search", "compare", "identify", "search", "verify"]
+__all__ = ["Search", "candidates_of", "compare", "identify", "verify"]
 
 Scores = NDArray[np.float64]
 
@@ -125,10 +125,15 @@ def identify(
     found = engine.represent(photo)
     told = _live_of_all(engine, photo, found, check)
     admitted = [i for i, one in enumerate(told) if one is None or one.live or not check.enforces]
-    ranked = search(
-        engine, gallery, group, found.embeddings.take(admitted), top=options.top, decision=decision
+    of_admitted = candidates_of(
+        engine,
+        gallery,
+        group,
+        found.embeddings.take(admitted),
+        top=options.top,
+        decision=decision,
     )
-    candidates = dict(zip(admitted, ranked, strict=True))
+    candidates = dict(zip(admitted, of_admitted, strict=True))
     faces = tuple(
         FaceMatches(face, candidates.get(i, ()), told[i]) for i, face in enumerate(found.detection)
     )
@@ -146,7 +151,7 @@ def identify(
     )
 
 
-def search(
+def candidates_of(
     engine: Engine,
     gallery: Gallery,
     group: str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -19,11 +19,15 @@ from mien.gallery.model import (
 )
 from mien.gallery.records import applications, audit, keys
 from mien.gallery.records.database import Database
+from mien.types import Result
 
-__all__ = ["MAX_PAGE", "Access", "page_size"]
+__all__ = ["MAX_PAGE", "Access", "Check", "page_size"]
 
 MAX_PAGE = 1000
 """At most so many entries in one page, and persons in one question."""
+
+Check = Callable[[Result], None] | None
+"""What is given a record before it is changed, in the same transaction, and may raise."""
 
 
 class Access:

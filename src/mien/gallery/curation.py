@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mien.gallery import checks
+from mien.gallery.access import Check
 from mien.gallery.model import Group, GroupSettings, Person, StoredFace
 from mien.gallery.records import faces, groups, persons, steps
 from mien.gallery.records.faces import FaceFacts
@@ -45,6 +46,7 @@ class Curation(Regrouping):
         name: str | Keep = KEEP,
         settings: GroupSettings | Mapping[str, object] | Keep = KEEP,
         user_data: str | Keep | None = KEEP,
+        check: Check = None,
     ) -> Group:
         """Change a group's name, its limits and policies, and what the caller keeps with it.
 
@@ -55,6 +57,7 @@ class Curation(Regrouping):
             name: another name.
             settings: all limits and policies; or some by name, and the others stay as they are.
             user_data: what the caller wants to keep with it.
+            check: is given the group in the same transaction, and may raise to refuse the change.
 
         Raises:
             NotFound: no such group.
@@ -66,6 +69,8 @@ class Curation(Regrouping):
         data = user_data if isinstance(user_data, Keep) else self._user_data(user_data)
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
+            if check is not None:
+                check(row.group)
             old = GroupFacts(row.group.settings, row.group.user_data)
             new = GroupFacts(
                 _changed(old.settings, settings),
@@ -95,10 +100,12 @@ class Curation(Regrouping):
         name: str | Keep = KEEP,
         user_data: str | Keep | None = KEEP,
         external_id: str | Keep | None = KEEP,
+        check: Check = None,
     ) -> Person:
         """Change a person's name in a group, and what the caller keeps with the person anywhere.
 
-        An anonymous person who gets a name is anonymous no more.
+        An anonymous person who gets a name is anonymous no more. ``check``: as for
+        :meth:`set_group`.
 
         Raises:
             NotFound: no such group or person.
@@ -111,6 +118,8 @@ class Curation(Regrouping):
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             found = self._person(connection, row, person)
+            if check is not None:
+                check(found.person)
             person_id = found.person.id
             old = PersonFacts(found.person.user_data, found.person.external_id)
             new = PersonFacts(
@@ -136,8 +145,9 @@ class Curation(Regrouping):
         *,
         user_data: str | Keep | None = KEEP,
         external_image_id: str | Keep | None = KEEP,
+        check: Check = None,
     ) -> StoredFace:
-        """Change what the caller keeps with a face.
+        """Change what the caller keeps with a face. ``check``: as for :meth:`set_group`.
 
         Raises:
             NotFound: no such group or face.
@@ -150,6 +160,8 @@ class Curation(Regrouping):
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
             found = faces.find(connection, row, checks.face_id(face_id))
+            if check is not None:
+                check(found.face)
             old = FaceFacts(found.face.external_image_id, found.face.user_data)
             new = FaceFacts(
                 old.external_image_id if isinstance(number, Keep) else number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mien import config
 from mien.errors import InvalidArgument
 from mien.gallery import checks
-from mien.gallery.access import MAX_PAGE, page_size
+from mien.gallery.access import MAX_PAGE, Check, page_size
 from mien.gallery.annex import Annex
 from mien.gallery.archive.archives import Archives
 from mien.gallery.model import (
@@ -28,13 +28,14 @@ from mien.gallery.pictures import Pictures
 from mien.gallery.policy import FaceImage, GroupSettings, kinds_kept
 from mien.gallery.privacy import Privacy
 from mien.gallery.protect import KeyWrapper
-from mien.gallery.records import consents, faces, vectors
+from mien.gallery.records import consents, faces, usage, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.migrate import migrate
 from mien.gallery.records.persons import PersonRow
 from mien.gallery.search import Searcher
 from mien.gallery.shared import open_index
+from mien.gallery.usage import Usage
 from mien.types import Box, EmbeddingContract, Embeddings
 
 __all__ = ["Gallery"]
@@ -171,6 +172,16 @@ class Gallery(Pictures):
             limits=self._limits,
             actor=self._actor,
         )
+
+    def usage(self) -> Usage:
+        """What the application holds, and how often it asked the service for what."""
+        with self._database.snapshot() as connection:
+            return usage.of_application(connection, self._application.seq)
+
+    def count_calls(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add to how often the application asked the service, by UTC day and kind of route."""
+        with self._database.writing(self._application.seq) as connection:
+            usage.add_calls(connection, self._application.seq, counts)
 
     def close(self) -> None:
         """Close the database; a view made by :meth:`for_application` leaves it open."""
@@ -333,14 +344,16 @@ class Gallery(Pictures):
             row = self._group(connection, group)
             return faces.find(connection, row, checks.face_id(face_id)).face
 
-    def delete_face(self, group: str, face_id: str) -> None:
-        """Delete a face; its person stays.
+    def delete_face(self, group: str, face_id: str, *, check: Check = None) -> None:
+        """Delete a face; its person stays. ``check``: as for :meth:`set_group`.
 
         Raises:
             NotFound: no such group, or no such face in it.
         """
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, group)
+            if check is not None:
+                check(faces.find(connection, row, checks.face_id(face_id)).face)
             touched = faces.delete(connection, row, checks.face_id(face_id))
             self._log(connection, "face.delete", face_id, group=group)
         self._searcher.wipe(touched)

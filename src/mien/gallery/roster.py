@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from mien.errors import InvalidArgument, NotFound
 from mien.gallery import checks
-from mien.gallery.access import Access, page_size
+from mien.gallery.access import Access, Check, page_size
 from mien.gallery.model import GalleryLimits, Group, Person, Scoring
 from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
 from mien.gallery.records import applications, groups, persons
@@ -122,14 +122,18 @@ class Roster(Access):
         """
         checks.contracts_agree(group.name, group.contract, contract)
 
-    def delete_group(self, name: str) -> None:
+    def delete_group(self, name: str, *, check: Check = None) -> None:
         """Delete a group, and the persons that are in no other with all their faces.
+
+        ``check``: as for :meth:`mien.gallery.Gallery.set_group`.
 
         Raises:
             NotFound: no such group.
         """
         with self._database.writing(self._application.seq) as connection:
             row = self._group(connection, name)
+            if check is not None:
+                check(row.group)
             groups.delete(connection, row.seq)
             self._log(connection, "group.delete", row.group.name, persons=row.group.persons)
         self._searcher.wipe([row.seq])
@@ -209,14 +213,18 @@ class Roster(Access):
             row = self._group(connection, group)
             return persons.find_external(connection, row, wanted).person
 
-    def delete_person(self, group: str, name_or_id: str) -> None:
+    def delete_person(self, group: str, name_or_id: str, *, check: Check = None) -> None:
         """Delete a person with all faces, out of every group.
+
+        ``check``: as for :meth:`mien.gallery.Gallery.set_group`.
 
         Raises:
             NotFound: no such group, or no such person in it.
         """
         with self._database.writing(self._application.seq) as connection:
             person = self._person(connection, self._group(connection, group), name_or_id)
+            if check is not None:
+                check(person.person)
             touched = persons.delete(connection, person.seq)
             self._log(connection, "person.delete", person.person.id, group=group)
         self._searcher.wipe(touched)

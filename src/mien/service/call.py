@@ -19,13 +19,17 @@ from mien.errors import InvalidArgument, RateLimited, Unauthorized, UnsupportedM
 from mien.gallery import Gallery, Scope
 from mien.service.auth import Access, KeyCache, bearer, permit
 from mien.service.errors import Answer, invalid
+from mien.service.etags import names, only_if, tag_of
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
+from mien.service.once import HEADER, REPLAYED, once
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
+from mien.service.timings import OPTION, Timings
 from mien.types import Result
 
 __all__ = [
+    "Administering",
     "Call",
     "Detecting",
     "Reading",
@@ -45,6 +49,8 @@ Parsed = TypeVar("Parsed")
 Record = TypeVar("Record", bound=Result)
 Model = TypeVar("Model", bound=BaseModel)
 
+CHANGING = (Scope.GALLERY_WRITE, Scope.ADMIN)
+
 scheme = HTTPBearer(
     auto_error=False, scheme_name="API key", description="`mien keys create --app NAME` makes one."
 )
@@ -56,11 +62,13 @@ class Call:
 
     Attributes:
         gallery: the view of the key's application; nothing else can be reached through it.
+        changes: it is a POST that changes something, so that an ``Idempotency-Key`` counts.
     """
 
     request: Request
     service: Service
     gallery: Gallery
+    changes: bool = False
 
     @property
     def engine(self) -> Engine:
@@ -87,7 +95,12 @@ class Call:
         pairs = self.request.query_params.multi_items()
         if len(dict(pairs)) != len(pairs):
             raise InvalidArgument("An option is given twice in the query.")
-        return dict(pairs)
+        return {name: value for name, value in pairs if name != OPTION}
+
+    @property
+    def timings(self) -> Timings:
+        """Where the request's time goes."""
+        return Timings(self.request)
 
     def liveness(self, given: LivenessOptions) -> LivenessCheck:
         """What a request asks for, and never less than the server's own settings do."""
@@ -97,9 +110,25 @@ class Call:
         )
         return asked.at_least(own)
 
-    def answer(self, content: Mapping[str, Any], *, status: int = 200) -> Response:
-        """``content`` plus the request's id."""
-        return Answer({**content, "request_id": self.request.state.request_id}, status_code=status)
+    @property
+    def only_if(self) -> Callable[[Result], None] | None:
+        """The request's ``If-Match``, as a check of what is to be changed."""
+        return only_if(self.request.headers.get("if-match"))
+
+    def answer(
+        self, content: Mapping[str, Any], *, status: int = 200, tagged: bool = False
+    ) -> Response:
+        """``content`` plus the request's id; ``tagged``: with its ``ETag``."""
+        headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else {}
+        if self.timings.wanted:
+            headers["Server-Timing"] = self.timings.header()
+        if tagged:
+            headers["ETag"] = tag = tag_of(content)
+            given = self.request.headers.get("if-none-match", "")
+            if self.request.method == "GET" and names(given, tag):
+                return Response(status_code=304, headers=headers)
+        told = {**content, "request_id": self.request.state.request_id}
+        return Answer(told, status_code=status, headers=headers)
 
     async def with_photos(
         self, work: Callable[[Form], T], *, fields: Sequence[str] = ("image",), max_images: int = 1
@@ -125,7 +154,7 @@ class Call:
         self.service.inference.refuse_if_full(self.lane)
         with self.service.budget.hold() as holding:
             body = await self.read(self.settings.max_request_bytes, holding)
-            job = _upload_job(body, kind, parse, work)
+            job = self.timings.of(self._once(_upload_job(body, kind, parse, work), body))
             del body
             return await self.with_models(job)
 
@@ -143,16 +172,23 @@ class Call:
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnsupportedMediaType("Send application/json.")
         body = await self.read(RECORD_BYTES)
-        return await self.with_records(lambda: work(parse_json(body)))
+        return await self.with_records(lambda: work(parse_json(body)), body=body)
 
-    async def with_records(self, work: Callable[[], T]) -> T:
-        """Run ``work`` on a worker for records."""
-        return await run_records(self.request, self.service, work, lane=self.lane)
+    async def with_records(self, work: Callable[[], T], *, body: bytes = b"") -> T:
+        """Run ``work`` on a worker for records; ``body``: what the request says."""
+        job = self.timings.of(self._once(work, body))
+        return await run_records(self.request, self.service, job, lane=self.lane)
 
     async def read(self, limit: int, holding: Holding | None = None) -> bytes:
         """The body, at most ``limit`` bytes, counted in ``holding``."""
-        with self.service.reading.hold():
+        with self.service.reading.hold(), self.timings.stage("read"):
             return await read_body(self.request, limit=limit, timeout_s=self.left, holding=holding)
+
+    def _once(self, work: Callable[[], T], body: bytes) -> Callable[[], T]:
+        """``work``, done once for an ``Idempotency-Key``."""
+        if not self.changes or HEADER not in self.request.headers:
+            return work
+        return partial(once, self.request, self.gallery, self.settings, work, body)
 
     @property
     def left(self) -> float:
@@ -218,7 +254,7 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
     """
     service: Service = request.app.state.service
     if not service.settings.auth:
-        return Call(request, service, service.gallery)
+        return _admitted(request, service, service.gallery, scope)
     secret = secret_of()
     access = service.keys.find(secret)
     if access is None:
@@ -226,12 +262,22 @@ async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -
         access = await looked_up(request, secret, look, service.keys)
     guarded(request, service.guard.use, access.key.id)
     permit(access.key, scope)
-    return Call(request, service, access.gallery)
+    return _admitted(request, service, access.gallery, scope)
+
+
+def _admitted(request: Request, service: Service, gallery: Gallery, scope: Scope) -> Call:
+    """Count a request that may go on."""
+    kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
+    service.calls.count(gallery.application_name, kind)
+    call = Call(request, service, gallery, scope in CHANGING and request.method == "POST")
+    _ = call.timings.wanted  # refused before anything is done
+    return call
 
 
 Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
 Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
 Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
+Administering = Annotated[Call, Depends(allowed(Scope.ADMIN))]
 
 
 def guarded(request: Request, check: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -75,6 +75,8 @@ STATUS: dict[str, int] = {
     "embedding_mismatch": 409,
     "limit_exceeded": 409,
     "rate_limited": 429,
+    "idempotency_conflict": 409,
+    "precondition_failed": 412,
     "gallery_unavailable": 503,
     "archive_unusable": 422,
     "consent_missing": 409,

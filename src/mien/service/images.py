@@ -64,7 +64,8 @@ def parse_form(body: bytes, *, content_type: str, fields: Sequence[str], max_ima
         body: the whole body.
         content_type: the header, as sent.
         fields: names under which photos may come; a raw body is ``fields[0]`` and is only taken
-            where there is one field. ``images`` in JSON is a list for the field ``image``.
+            where there is one field. ``images`` in JSON is a list for the field ``image``, the
+            only one of several fields that takes more than one photo.
         max_images: photos in one request.
 
     Raises:
@@ -265,7 +266,7 @@ class _Multipart:
 
     def _add_image(self, field_name: str, file_name: str, data: bytes) -> None:
         found = self._images.setdefault(field_name, [])
-        if found and not self._repeated:
+        if found and not self._repeated and field_name != "image":
             raise InvalidArgument(f"The field {field_name!r} takes one photo.")
         name = CONTROL.sub("", re.split(r"[/\\]", file_name)[-1])[:MAX_NAME]
         found.append(NamedImage(name or f"{field_name}[{len(found)}]", data))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from mien.service.errors import STATUS
 from mien.service.schemas import ErrorAnswer, NoOptions
 
-__all__ = ["DESCRIPTION", "errors", "json_body", "photo_body", "query"]
+__all__ = ["DESCRIPTION", "NOT_MODIFIED", "errors", "json_body", "photo_body", "query"]
 
 Json = dict[str, Any]
 
@@ -20,7 +20,16 @@ Detect, compare and identify faces. Every answer has a `request_id`; every error
 
 Photos come in three forms: `multipart/form-data`, the file itself (`image/*`), or base64 in JSON.
 URLs and paths are not read. Box and landmark coordinates are pixels of the upright photo.
+
+A `POST` that changes something takes the header `Idempotency-Key`: sent again with the same key it
+is done once, and gets the same answer (`idempotency_conflict`, 409: the key has another request).
+Groups, persons and faces have an `ETag`: `If-None-Match` on their `GET`, `If-Match` on `PATCH` and
+`DELETE`. `?timings=true` on any route with an answer in JSON adds the header `Server-Timing`.
 """.strip()
+
+NOT_MODIFIED: dict[int | str, Json] = {
+    304: {"description": "It is what the tag of the `If-None-Match` header says; no body."}
+}
 
 BINARY: Json = {"type": "string", "format": "binary"}
 BASE64: Json = {
@@ -74,14 +83,15 @@ def photo_body(
 ) -> Json:
     """A body of photos in three forms (two, where there are two photos), and its options."""
     given = options.model_json_schema().get("properties", {})
-    files: Json = {
-        name: {"type": "array", "items": BINARY} if several else BINARY for name in fields
-    }
+    many: Json = {"type": "array", "items": BINARY}
+    files: Json = {name: many if several and name == "image" else BINARY for name in fields}
     texts: Json = dict.fromkeys(fields, BASE64)
     required: Json = {"required": list(fields)}
     if several:
         texts["images"] = {"type": "array", "items": BASE64}
         required = {"oneOf": [{"required": ["image"]}, {"required": ["images"]}]}
+        if others := [name for name in fields if name != "image"]:
+            required["required"] = others
     content: Json = {
         "multipart/form-data": {
             "schema": {

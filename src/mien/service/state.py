@@ -11,6 +11,7 @@ from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
+from mien.service.calls import CallCounter
 from mien.service.engines import Engines
 from mien.service.errors import log_unexpected
 from mien.service.fetch import Fetcher
@@ -29,6 +30,7 @@ RECORD_WORKERS = 4
 RECORD_QUEUE = 128
 BODIES_IN_MEMORY = 4
 BODIES_READ_AT_ONCE = 256
+ARCHIVES_AT_ONCE = 2
 RETRY_S = 30.0
 
 
@@ -40,7 +42,9 @@ class Service:
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
         reading: places for bodies that are being read, apart from the workers' queues.
+        archives: places for archives that are being written or read.
         jobs: does what outlives its request, on the inference workers, behind all requests.
+        calls: counts the requests of each application.
         retention: deletes at intervals what the groups' retention no longer allows.
         guard: how often addresses and keys may ask.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
@@ -60,6 +64,7 @@ class Service:
         )
         self.records = Pool(workers=RECORD_WORKERS, queue_size=RECORD_QUEUE, name="mien-records")
         self.reading = Places(BODIES_READ_AT_ONCE)
+        self.archives = Places(ARCHIVES_AT_ONCE)
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
@@ -70,6 +75,7 @@ class Service:
         self.retention = Retention(
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
         )
+        self.calls = CallCounter(gallery)
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -89,6 +95,7 @@ class Service:
         Retention begins with it.
         """
         self.retention.start()
+        self.calls.start()
         threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
 
     def gallery_answers(self) -> bool:
@@ -131,6 +138,7 @@ class Service:
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
         self.engines.close()
+        self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:
         while not self._stopped.is_set():

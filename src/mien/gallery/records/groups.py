@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
 from mien.gallery.model import Group, GroupSettings, Scoring
 from mien.gallery.policy import DEFAULT_SETTINGS
-from mien.gallery.records import job_names, undo
+from mien.gallery.records import job_names, repeats, undo
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
@@ -189,6 +189,7 @@ def delete(connection: sa.Connection, seq: int) -> None:
     gone = (persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
     job_names.forget(connection, sa.select(persons.c.seq).where(*gone))
     undo.forget(connection, sa.select(persons.c.id).where(*gone))
+    repeats.forget_all(connection, seq)
     connection.execute(persons.delete().where(*gone))
     connection.execute(groups.delete().where(groups.c.seq == seq))
 

@@ -14,7 +14,7 @@ from mien.gallery.records.seal_old import is_sealed, seal_old
 
 __all__ = ["HEAD", "VERSION_TABLE", "migrate", "revision", "upgrade"]
 
-HEAD = "0005"
+HEAD = "0006"
 """Number of the newest migration in ``migrations/versions``."""
 
 VERSION_TABLE = "mien_schema"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, InvalidArgument, NotFound
 from mien.gallery.model import GalleryLimits, Person
-from mien.gallery.records import job_names, undo
+from mien.gallery.records import job_names, repeats, undo
 from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, groups, members, persons
@@ -288,6 +288,7 @@ def delete(connection: sa.Connection, seq: int) -> list[int]:
     """Delete a person with all faces, in every group; returns those groups' numbers."""
     inside = memberships(connection, seq)
     job_names.forget(connection, sa.select(persons.c.seq).where(persons.c.seq == seq))
+    repeats.forget(connection, seq)
     for group in inside:
         exit_group(connection, seq, group.group_seq, group.contract_seq)
     undo.forget(connection, sa.select(persons.c.id).where(persons.c.seq == seq))

@@ -19,6 +19,7 @@ __all__ = [
     "application_secrets",
     "applications",
     "audit",
+    "calls",
     "challenge_digests",
     "challenge_parts",
     "challenges",
@@ -38,6 +39,7 @@ __all__ = [
     "passing",
     "person_keys",
     "persons",
+    "repeats",
     "undo",
     "undo_persons",
 ]
@@ -393,6 +395,34 @@ challenge_digests = sa.Table(
     sa.Column("digest", sa.LargeBinary(32), nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
     sa.PrimaryKeyConstraint("application_seq", "digest"),
+)
+
+# ---------------------------------------------------------------- the service
+
+# Requests that may come again (Idempotency-Key). answer: NULL while it is worked on; empty: done,
+# and not kept.
+repeats = sa.Table(
+    "repeats",
+    metadata,
+    _ref("application"),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("request", sa.LargeBinary(32), nullable=False),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "key"),
+    sa.Index("ix_repeats_expires", "application_seq", "expires_at"),
+)
+
+# How many requests an application made, by UTC day (2026-05-01) and kind of route.
+calls = sa.Table(
+    "calls",
+    metadata,
+    _ref("application"),
+    sa.Column("day", sa.String(10), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("application_seq", "day", "kind"),
 )
 
 meta = sa.Table(

@@ -6,15 +6,19 @@ from fastapi import APIRouter
 
 from mien.service.api import (
     analyze,
+    archives,
     curation,
     faces,
     groups,
+    inventory,
     jobs,
     liveness,
     liveness_sessions,
     persons,
     photos,
     pictures,
+    privacy,
+    searches,
     status,
 )
 
@@ -34,5 +38,9 @@ def routers() -> list[APIRouter]:
         pictures.router,
         curation.router,
         jobs.router,
+        searches.router,
+        privacy.router,
+        archives.router,
+        inventory.router,
         status.router,
     ]

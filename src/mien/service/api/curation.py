@@ -38,7 +38,7 @@ _FACE = "/v1/groups/{group}/faces/{face_id}"
 @router.patch(
     "/v1/groups/{group}",
     response_model=GroupAnswer,
-    responses=errors(*_SMALL, "already_exists"),
+    responses=errors(*_SMALL, "already_exists", "precondition_failed"),
     openapi_extra=json_body(GroupChange),
 )
 async def change_group(call: Writing, group: str) -> Response:
@@ -46,15 +46,15 @@ async def change_group(call: Writing, group: str) -> Response:
 
     def work(body: dict[str, Any]) -> dict[str, Any]:
         changes = _given(options(GroupChange, call.query, body))
-        return call.gallery.set_group(group, **changes).to_dict()
+        return call.gallery.set_group(group, **changes, check=call.only_if).to_dict()
 
-    return call.answer(await call.with_json(work))
+    return call.answer(await call.with_json(work), tagged=True)
 
 
 @router.patch(
     _PERSON,
     response_model=PersonAnswer,
-    responses=errors(*_SMALL, "already_exists"),
+    responses=errors(*_SMALL, "already_exists", "precondition_failed"),
     openapi_extra=json_body(PersonChange),
 )
 async def change_person(call: Writing, group: str, person: str) -> Response:
@@ -62,9 +62,9 @@ async def change_person(call: Writing, group: str, person: str) -> Response:
 
     def work(body: dict[str, Any]) -> dict[str, Any]:
         changes = _given(options(PersonChange, call.query, body))
-        return call.gallery.set_person(group, person, **changes).to_dict()
+        return call.gallery.set_person(group, person, **changes, check=call.only_if).to_dict()
 
-    return call.answer(await call.with_json(work))
+    return call.answer(await call.with_json(work), tagged=True)
 
 
 @router.post(
@@ -146,7 +146,7 @@ async def remove_member(call: Writing, group: str, person: str) -> Response:
 @router.patch(
     _FACE,
     response_model=FaceAnswer,
-    responses=errors(*_SMALL),
+    responses=errors(*_SMALL, "precondition_failed"),
     openapi_extra=json_body(FaceChange),
 )
 async def change_face(call: Writing, group: str, face_id: str) -> Response:
@@ -154,9 +154,9 @@ async def change_face(call: Writing, group: str, face_id: str) -> Response:
 
     def work(body: dict[str, Any]) -> dict[str, Any]:
         changes = _given(options(FaceChange, call.query, body))
-        return call.gallery.set_face(group, face_id, **changes).to_dict()
+        return call.gallery.set_face(group, face_id, **changes, check=call.only_if).to_dict()
 
-    return call.answer(await call.with_json(work))
+    return call.answer(await call.with_json(work), tagged=True)
 
 
 @router.post(

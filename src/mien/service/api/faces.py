@@ -13,7 +13,7 @@ from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.errors import error_of
 from mien.service.images import Form
-from mien.service.openapi import errors, photo_body, query
+from mien.service.openapi import NOT_MODIFIED, errors, photo_body, query
 from mien.service.schemas import (
     EnrolmentAnswer,
     FaceAnswer,
@@ -76,7 +76,7 @@ async def enroll(call: Writing, group: str, person: str) -> Response:
 @router.get(
     "/v1/groups/{group}/persons/{person}/faces",
     response_model=FacePage,
-    responses=errors("not_found"),
+    responses={**errors("not_found"), **NOT_MODIFIED},
     openapi_extra=query(FacePageOptions),
 )
 async def list_faces(call: Reading, group: str, person: str) -> Response:
@@ -93,21 +93,29 @@ async def list_faces(call: Reading, group: str, person: str) -> Response:
         )
         return page_of("faces", found, page.limit, cursor=lambda one: one.id)
 
-    return call.answer(await call.with_records(work))
+    return call.answer(await call.with_records(work), tagged=True)
 
 
 @router.get(
-    "/v1/groups/{group}/faces/{face_id}", response_model=FaceAnswer, responses=errors("not_found")
+    "/v1/groups/{group}/faces/{face_id}",
+    response_model=FaceAnswer,
+    responses={**errors("not_found"), **NOT_MODIFIED},
 )
 async def show_face(call: Reading, group: str, face_id: str) -> Response:
     """One stored face."""
-    return call.answer(await call.with_records(lambda: call.gallery.face(group, face_id).to_dict()))
+    found = await call.with_records(lambda: call.gallery.face(group, face_id).to_dict())
+    return call.answer(found, tagged=True)
 
 
-@router.delete("/v1/groups/{group}/faces/{face_id}", status_code=204, responses=errors("not_found"))
+@router.delete(
+    "/v1/groups/{group}/faces/{face_id}",
+    status_code=204,
+    responses=errors("not_found", "precondition_failed"),
+)
 async def delete_face(call: Writing, group: str, face_id: str) -> Response:
     """Delete one stored face."""
-    await call.with_records(lambda: call.gallery.delete_face(group, face_id))
+    check = call.only_if
+    await call.with_records(lambda: call.gallery.delete_face(group, face_id, check=check))
     return Response(status_code=204)
 
 

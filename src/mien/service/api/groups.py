@@ -11,7 +11,7 @@ from mien.gallery import GroupSettings
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.images import Form
-from mien.service.openapi import errors, json_body, photo_body, query
+from mien.service.openapi import NOT_MODIFIED, errors, json_body, photo_body, query
 from mien.service.schemas import (
     GroupAnswer,
     GroupPage,
@@ -48,13 +48,13 @@ async def create_group(call: Writing) -> Response:
         )
         return group.to_dict()
 
-    return call.answer(await call.with_json(work), status=201)
+    return call.answer(await call.with_json(work), status=201, tagged=True)
 
 
 @router.get(
     "/v1/groups",
     response_model=GroupPage,
-    responses=errors("gallery_unavailable"),
+    responses={**errors("gallery_unavailable"), **NOT_MODIFIED},
     openapi_extra=query(PageOptions),
 )
 async def list_groups(call: Reading) -> Response:
@@ -65,19 +65,26 @@ async def list_groups(call: Reading) -> Response:
         found = call.gallery.groups(after=page.after, limit=page.limit + 1)
         return page_of("groups", found, page.limit, cursor=lambda one: one.name)
 
-    return call.answer(await call.with_records(work))
+    return call.answer(await call.with_records(work), tagged=True)
 
 
-@router.get("/v1/groups/{group}", response_model=GroupAnswer, responses=errors("not_found"))
+@router.get(
+    "/v1/groups/{group}",
+    response_model=GroupAnswer,
+    responses={**errors("not_found"), **NOT_MODIFIED},
+)
 async def show_group(call: Reading, group: str) -> Response:
     """One group and how much it holds."""
-    return call.answer(await call.with_records(lambda: call.gallery.group(group).to_dict()))
+    found = await call.with_records(lambda: call.gallery.group(group).to_dict())
+    return call.answer(found, tagged=True)
 
 
-@router.delete("/v1/groups/{group}", status_code=204, responses=errors("not_found"))
+@router.delete(
+    "/v1/groups/{group}", status_code=204, responses=errors("not_found", "precondition_failed")
+)
 async def delete_group(call: Writing, group: str) -> Response:
     """Delete a group with its persons and faces."""
-    await call.with_records(lambda: call.gallery.delete_group(group))
+    await call.with_records(lambda: call.gallery.delete_group(group, check=call.only_if))
     return Response(status_code=204)
 
 

@@ -12,7 +12,7 @@ from mien.gallery import Person
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Call, Reading, Writing, options, page_of
 from mien.service.images import Form
-from mien.service.openapi import errors, json_body, photo_body, query
+from mien.service.openapi import NOT_MODIFIED, errors, json_body, photo_body, query
 from mien.service.schemas import (
     NewPerson,
     PersonAnswer,
@@ -44,13 +44,13 @@ async def create_person(call: Writing, group: str) -> Response:
         )
         return made.to_dict()
 
-    return call.answer(await call.with_json(work), status=201)
+    return call.answer(await call.with_json(work), status=201, tagged=True)
 
 
 @router.get(
     "/v1/groups/{group}/persons",
     response_model=PersonPage,
-    responses=errors("not_found"),
+    responses={**errors("not_found"), **NOT_MODIFIED},
     openapi_extra=query(PersonPageOptions),
 )
 async def list_persons(call: Reading, group: str) -> Response:
@@ -66,27 +66,29 @@ async def list_persons(call: Reading, group: str) -> Response:
             )
         return page_of("persons", found, page.limit, cursor=lambda one: one.name)
 
-    return call.answer(await call.with_records(work))
+    return call.answer(await call.with_records(work), tagged=True)
 
 
 @router.get(
     "/v1/groups/{group}/persons/{person}",
     response_model=PersonAnswer,
-    responses=errors("not_found"),
+    responses={**errors("not_found"), **NOT_MODIFIED},
 )
 async def show_person(call: Reading, group: str, person: str) -> Response:
     """One person, by name or id."""
-    return call.answer(
-        await call.with_records(lambda: call.gallery.person(group, person).to_dict())
-    )
+    found = await call.with_records(lambda: call.gallery.person(group, person).to_dict())
+    return call.answer(found, tagged=True)
 
 
 @router.delete(
-    "/v1/groups/{group}/persons/{person}", status_code=204, responses=errors("not_found")
+    "/v1/groups/{group}/persons/{person}",
+    status_code=204,
+    responses=errors("not_found", "precondition_failed"),
 )
 async def delete_person(call: Writing, group: str, person: str) -> Response:
     """Delete a person with all faces."""
-    await call.with_records(lambda: call.gallery.delete_person(group, person))
+    check = call.only_if
+    await call.with_records(lambda: call.gallery.delete_person(group, person, check=check))
     return Response(status_code=204)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mien.service.call import Reading, options
+from mien.service.etags import names
 from mien.service.openapi import errors, query
 from mien.service.schemas import FaceImageOptions
 
@@ -40,12 +41,6 @@ async def show_image(call: Reading, group: str, person: str, face_id: str) -> Re
     )
     tag = f'"{hashlib.sha256(found.data).hexdigest()[:32]}"'
     headers = {**_PRIVATE, "ETag": tag}
-    if _names(call.request.headers.get("if-none-match", ""), tag):
+    if names(call.request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(found.data, media_type=found.media_type, headers=headers)
-
-
-def _names(header: str, tag: str) -> bool:
-    """Whether ``If-None-Match`` names the tag (RFC 9110, 13.1.2: weak comparison)."""
-    given = [one.strip().removeprefix("W/") for one in header.split(",")]
-    return tag in given or given == ["*"]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.answers import Candidate
-from mien.engine.recognition import search
+from mien.engine.recognition import candidates_of
 from mien.errors import AlreadyExists, NotFound
 from mien.gallery import Gallery
 from mien.service.call import Call
@@ -109,7 +109,7 @@ def identify(
     refuse_unseen(call, group)
     if wanted is None:
         decision = decision_at(engine, threshold, size=call.gallery.size(group))
-        ranked = search(engine, call.gallery, group, embeddings, top=top, decision=decision)
+        ranked = candidates_of(engine, call.gallery, group, embeddings, top=top, decision=decision)
         log_search(call, group, ranked)
         return ranked
     known = call.gallery.faces_of(group, wanted)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mien.answers import Candidate
 from mien.engine.albums import album_threshold
-from mien.engine.recognition import search
+from mien.engine.recognition import candidates_of
 from mien.errors import NotFound
 from mien.match.clustering import cluster
 from mien.service.call import Call
@@ -193,7 +193,7 @@ def _ranked(
     engine = models.engine_of(call, model)
     refuse_unseen(call, group)
     decision = decision_at(engine, threshold, size=call.gallery.size(group))
-    ranked = search(
+    ranked = candidates_of(
         engine, call.gallery, group, embeddings, top=top, decision=decision, newest=newest
     )
     log_search(call, group, ranked)
@@ -271,7 +271,7 @@ def _similar_listed(
     engine = models.engine_of(call, found.model)
     refuse_unseen(call, found.group)
     decision = decision_at(engine, None, size=size) if matching else anybody()
-    (candidates,) = search(
+    (candidates,) = candidates_of(
         engine,
         call.gallery,
         found.group,
