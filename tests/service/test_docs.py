@@ -72,7 +72,7 @@ def test_photo_routes_document_their_forms(schema):
         "application/json",
         "application/zip",
     }
-    assert len(forms) == 9
+    assert len(forms) == 11
     assert all(form == three for form in forms.values())
 
 
