@@ -17,9 +17,10 @@ def stages(answer):
 def test_stages_add_up_to_the_whole(client, photos):
     answer = client.post("/v1/detect", params={"timings": "true"}, files={"image": photos.ann})
     told = stages(answer)
-    assert list(told) == ["read", "wait", "work", "total"]
+    assert list(told)[-2:] == ["work", "total"]
+    assert {"read", "wait", "decode", "detect"} <= set(told)
     assert told["work"] > 0
-    assert sum(told.values()) - told["total"] <= told["total"] + 0.2  # rounded to 0.1 each
+    assert told["read"] + told["wait"] + told["work"] <= told["total"] + 0.3  # each rounded
 
 
 @pytest.mark.parametrize("params", [{}, {"timings": "false"}])
@@ -32,9 +33,9 @@ def test_who_does_not_ask_is_not_told(client, photos, params):
 def test_every_kind_of_route_tells(client, photos):
     asked = {"timings": "true"}
     made = client.post("/v1/groups", json={"name": "friends"}, params=asked)
-    assert list(stages(made)) == ["read", "wait", "work", "total"]
+    assert {"read", "wait", "work", "total"} <= set(stages(made))
     listed = client.get("/v1/groups", params={**asked, "limit": "1"})
-    assert list(stages(listed)) == ["wait", "work", "total"]
+    assert set(stages(listed)) == {"wait", "work", "total"}
     tag = {"If-None-Match": listed.headers["etag"]}
     same = client.get("/v1/groups", params={**asked, "limit": "1"}, headers=tag)
     assert same.status_code == 304

@@ -25,7 +25,7 @@ from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
 from mien.service.once import HEADER, REPLAYED, once
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
-from mien.service.timings import OPTION, Timings
+from mien.service.timings import OPTION, server_timing, wanted
 from mien.types import Result
 
 __all__ = [
@@ -97,11 +97,6 @@ class Call:
             raise InvalidArgument("An option is given twice in the query.")
         return {name: value for name, value in pairs if name != OPTION}
 
-    @property
-    def timings(self) -> Timings:
-        """Where the request's time goes."""
-        return Timings(self.request)
-
     def liveness(self, given: LivenessOptions) -> LivenessCheck:
         """What a request asks for, and never less than the server's own settings do."""
         own = self.settings
@@ -120,8 +115,8 @@ class Call:
     ) -> Response:
         """``content`` plus the request's id; ``tagged``: with its ``ETag``."""
         headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else {}
-        if self.timings.wanted:
-            headers["Server-Timing"] = self.timings.header()
+        if wanted(self.request):
+            headers["Server-Timing"] = server_timing(self.request)
         if tagged:
             headers["ETag"] = tag = tag_of(content)
             given = self.request.headers.get("if-none-match", "")
@@ -154,7 +149,7 @@ class Call:
         self.service.inference.refuse_if_full(self.lane)
         with self.service.budget.hold() as holding:
             body = await self.read(self.settings.max_request_bytes, holding)
-            job = self.timings.of(self._once(_upload_job(body, kind, parse, work), body))
+            job = self._once(_upload_job(body, kind, parse, work), body)
             del body
             return await self.with_models(job)
 
@@ -176,12 +171,12 @@ class Call:
 
     async def with_records(self, work: Callable[[], T], *, body: bytes = b"") -> T:
         """Run ``work`` on a worker for records; ``body``: what the request says."""
-        job = self.timings.of(self._once(work, body))
+        job = self._once(work, body)
         return await run_records(self.request, self.service, job, lane=self.lane)
 
     async def read(self, limit: int, holding: Holding | None = None) -> bytes:
         """The body, at most ``limit`` bytes, counted in ``holding``."""
-        with self.service.reading.hold(), self.timings.stage("read"):
+        with self.service.reading.hold():
             return await read_body(self.request, limit=limit, timeout_s=self.left, holding=holding)
 
     def _once(self, work: Callable[[], T], body: bytes) -> Callable[[], T]:
@@ -270,7 +265,7 @@ def _admitted(request: Request, service: Service, gallery: Gallery, scope: Scope
     kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
     service.calls.count(gallery.application_name, kind)
     call = Call(request, service, gallery, scope in CHANGING and request.method == "POST")
-    _ = call.timings.wanted  # refused before anything is done
+    wanted(request)  # refused before anything is done
     return call
 
 
