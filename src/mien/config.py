@@ -273,6 +273,19 @@ class Settings(Exposure):
         description="Faces of /azure/…/detect that one application may have waiting at once; "
         "beyond it the ones that would expire next are forgotten.",
     )
+    azure_snapshots: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="Snapshots of /azure/…/snapshots that one application may have at once.",
+    )
+    azure_snapshot_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024,
+        le=512 * 1024 * 1024,
+        description="Size of one snapshot of /azure/…/snapshots, bytes; it is held in memory while "
+        "it is taken or applied.",
+    )
 
     # Photos by URL, where a dialect's clients send one
     fetch_urls: bool = Field(

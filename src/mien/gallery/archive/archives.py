@@ -15,7 +15,7 @@ from mien.gallery.archive.importing import Imported, OnConflict, load_archive
 from mien.gallery.model import GalleryLimits
 from mien.gallery.protect import KeyWrapper
 from mien.gallery.protect.stream import SealedReader
-from mien.gallery.records import audit, groups, tombstones
+from mien.gallery.records import applications, audit, groups, tombstones
 from mien.gallery.records.applications import ApplicationRow
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
@@ -118,6 +118,8 @@ class Archives:
         on_conflict: OnConflict = "refuse",
         bring_back_erased: bool = False,
         erased: Collection[str] = (),
+        erased_in: str | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> Imported:
         """Take in what an archive holds: all of it in one transaction, or nothing.
 
@@ -134,18 +136,27 @@ class Archives:
             bring_back_erased: also take in persons and faces that were erased here since, and
                 consents that were withdrawn.
             erased: ids of more persons who are not taken in.
+            erased_in: id of another application of this gallery; who was erased there, and what
+                consent was withdrawn, is left out as well.
+            names: name of a group in the archive -> what it is called here. A group that is named
+                so must be free, whatever ``on_conflict`` says.
 
         Raises:
             ArchiveUnusable: it was cut off or changed, is of a newer Mien, or no archive.
             KeyMissing, KeyMismatch: ``key`` does not open it, or the master key is not the
                 gallery's.
-            AlreadyExists: something is there already and ``on_conflict`` is ``refuse``.
+            AlreadyExists: something is there already and ``on_conflict`` is ``refuse``, or a group
+                of ``names``.
             EmbeddingMismatch, LimitExceeded, ConsentMissing: a group here does not take it.
+            NotFound: no application ``erased_in``.
         """
         reader = FrameReader(SealedReader(file, key), "archive")
         seq = self._application.seq
         with self._database.writing(seq) as connection:
             found = Tombstones() if bring_back_erased else tombstones.read(connection, seq)
+            if erased_in is not None:
+                other = applications.find_by_id(connection, erased_in)
+                found = found.joined(tombstones.read(connection, other.seq))
             imported, left = load_archive(
                 connection,
                 reader,
@@ -153,6 +164,7 @@ class Archives:
                 limits=self._limits,
                 on_conflict=on_conflict,
                 tombstones=found.with_persons(erased),
+                names={old: checks.group_name(new) for old, new in (names or {}).items()},
             )
             audit.append(
                 connection,

@@ -46,6 +46,7 @@ class Arrival:
         limits: the gallery's quotas.
         on_conflict: what is done with what is there already.
         tombstones: what must not come back.
+        names: name of a group in the archive -> what it is called here, where it must be free.
         rows: the groups, by their names in the archive.
         there_before: numbers of those that were there already.
         counts: of :class:`mien.gallery.archive.importing.Imported`.
@@ -57,6 +58,7 @@ class Arrival:
     limits: GalleryLimits
     on_conflict: OnConflict
     tombstones: Tombstones
+    names: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, GroupRow] = field(default_factory=dict)
     there_before: set[int] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -77,9 +79,9 @@ class Arrival:
 
     def _group(self, group: ArchivedGroup) -> GroupRow:
         contract = contract_of(group.contract)
-        name = group.name
+        name = self.names.get(group.name, group.name)
         there = self._find(name)
-        if there is not None and self.on_conflict == "refuse":
+        if there is not None and (self.on_conflict == "refuse" or group.name in self.names):
             raise AlreadyExists(
                 f"There is a group {name!r} already: choose what is done with it "
                 "(--on-conflict skip or rename).",

@@ -56,6 +56,7 @@ def load_archive(
     limits: GalleryLimits,
     on_conflict: OnConflict,
     tombstones: Tombstones,
+    names: Mapping[str, str],
 ) -> tuple[Imported, list[int]]:
     """Write what an archive holds.
 
@@ -66,6 +67,7 @@ def load_archive(
         limits: the gallery's quotas.
         on_conflict: what is done with what is there already.
         tombstones: what must not come back.
+        names: name of a group in the archive -> what it is called here.
 
     Returns:
         What was done, and numbers of the groups that persons were taken out of again.
@@ -77,7 +79,7 @@ def load_archive(
     """
     if on_conflict not in get_args(OnConflict):
         raise InvalidArgument(f"on_conflict must be one of {', '.join(get_args(OnConflict))}.")
-    arrival = Arrival(connection, application_seq, limits, on_conflict, tombstones)
+    arrival = Arrival(connection, application_seq, limits, on_conflict, tombstones, names)
     takers = {
         "groups": arrival.groups,
         "persons": arrival.persons,
@@ -89,5 +91,5 @@ def load_archive(
             takers[frame.kind](frame)
         elif frame.kind != "log":  # the other gallery's log is evidence, not ours
             raise ArchiveUnusable("The archive holds what this Mien does not know: upgrade Mien.")
-    names = {name: row.group.name for name, row in arrival.rows.items()}
-    return Imported(names, **arrival.counts), sorted(arrival.left)
+    called = {name: row.group.name for name, row in arrival.rows.items()}
+    return Imported(called, **arrival.counts), sorted(arrival.left)

@@ -37,6 +37,14 @@ class Tombstones:
         """These, and more persons."""
         return Tombstones(self.persons | frozenset(ids), self.faces, self.consents)
 
+    def joined(self, other: Tombstones) -> Tombstones:
+        """These and those."""
+        return Tombstones(
+            self.persons | other.persons,
+            self.faces | other.faces,
+            {**other.consents, **self.consents},
+        )
+
     def __bool__(self) -> bool:
         return bool(self.persons or self.faces or self.consents)
 

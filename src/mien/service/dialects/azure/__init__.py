@@ -19,6 +19,7 @@ from mien.service.dialects.azure import (
     operations,
     person_groups,
     recognition,
+    snapshot_routes,
 )
 from mien.service.dialects.azure.description import document
 from mien.service.dialects.azure.errors import AzureError
@@ -41,6 +42,7 @@ def router() -> APIRouter:
         directory.router,
         dynamic_groups.router,
         operations.router,
+        snapshot_routes.router,
         liveness.router(),
     )
     for prefix in PREFIXES:

@@ -39,6 +39,7 @@ __all__ = [
     "delete",
     "find",
     "listing",
+    "room",
     "train",
     "trained",
     "training",
@@ -169,8 +170,7 @@ def create(call: Call, kind: Kind, one: str, body: Body, *, model: str | None = 
     gallery = call.gallery
     if gallery.annex.note(kind.space, one) is not None:
         raise exists(kind.what)
-    if kind.containers and len(gallery.annex.notes(kind.space, limit=1000)) >= kind.containers:
-        raise AzureError(403, "QuotaExceeded", f"{kind.what} number reached limit.")
+    room(gallery, kind)
     made = Container(kind, one, kind.group(one), name, data, chosen)
     contract = models.engine_of(call, chosen).embedder.contract
     try:
@@ -182,6 +182,16 @@ def create(call: Call, kind: Kind, one: str, body: Body, *, model: str | None = 
     except AlreadyExists:
         raise exists(kind.what) from None
     return made
+
+
+def room(gallery: Gallery, kind: Kind) -> None:
+    """Check that one more container of a kind may be made.
+
+    Raises:
+        AzureError: there are as many as there may be.
+    """
+    if kind.containers and len(gallery.annex.notes(kind.space, limit=1000)) >= kind.containers:
+        raise AzureError(403, "QuotaExceeded", f"{kind.what} number reached limit.")
 
 
 def change(gallery: Gallery, kind: Kind, one: str, body: Body, *, empty: bool = False) -> None:

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 import mien
+from mien.service.dialects.azure.containers import KINDS
 from mien.service.dialects.azure.fields import CONTAINER_DATA, FACE_DATA, MAX_TOP
 from mien.service.dialects.azure.models import DETECTION, RECOGNITION
 
@@ -20,6 +21,7 @@ Json = dict[str, Any]
 UUID: Json = {"type": "string", "format": "uuid"}
 CONTAINER: Json = {"type": "string", "pattern": "^[a-z0-9_-]{1,64}$"}
 UUIDS: Json = {"type": "array", "items": UUID}
+SCOPE: Json = {**UUIDS, "minItems": 1, "maxItems": 64}
 NAME: Json = {"type": "string", "minLength": 1, "maxLength": 128}
 DATA: Json = {"type": "string", "maxLength": CONTAINER_DATA}
 FACE_TEXT: Json = {"type": "string", "maxLength": FACE_DATA}
@@ -93,6 +95,20 @@ BODIES: dict[tuple[str, str], tuple[Json, list[str]]] = {
         {**NAMED, "addPersonIds": UUIDS, "removePersonIds": UUIDS},
         [],
     ),
+    ("post", "/snapshots"): (
+        {
+            "type": {"type": "string", "enum": [one.what for one in KINDS]},
+            "objectId": CONTAINER,
+            "applyScope": SCOPE,
+            "userData": DATA,
+        },
+        ["type", "objectId", "applyScope"],
+    ),
+    ("patch", "/snapshots/{snapshot}"): ({"applyScope": SCOPE, "userData": DATA}, []),
+    ("post", "/snapshots/{snapshot}/apply"): (
+        {"objectId": CONTAINER, "mode": {"type": "string", "enum": ["CreateNew"]}},
+        ["objectId"],
+    ),
     ("put", "/{container}"): (NEW_CONTAINER, ["name"]),
     ("patch", "/{container}"): (NAMED, []),
 }
@@ -122,6 +138,10 @@ QUERIES: dict[tuple[str, str], Json] = {
     ("get", "/largefacelists"): {**PAGE, "returnRecognitionModel": YES_NO},
     ("get", "/facelists"): {"returnRecognitionModel": YES_NO},
     ("get", "/persons"): PAGE,
+    ("get", "/snapshots"): {
+        "type": {"type": "string", "enum": [one.what for one in KINDS]},
+        "applyScope": {"type": "string", "description": "UUIDs with commas between them"},
+    },
     ("get", "/persistedfaces"): PAGE,
     ("get", "/singleModal/sessions"): PAGE,
     ("get", "/audit"): PAGE,
@@ -133,6 +153,7 @@ PATHS = {
     "person": UUID,
     "face": UUID,
     "operation": UUID,
+    "snapshot": UUID,
     "session": UUID,
     "image": {"type": "string"},
     "model": MODEL,

@@ -28,11 +28,18 @@ KEPT_S = 48 * 3600
 LIMIT = 100_000
 
 
-def start(call: Call) -> str:
-    """Keep the record of an operation that has just been done (blocking); its id."""
+def start(call: Call, *, resource: str | None = None) -> str:
+    """Keep the record of an operation that has just been done (blocking); its id.
+
+    Args:
+        call: whose.
+        resource: path of what it made, where clients look for it in the record.
+    """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     one = uuid.uuid4().hex
     facts = {"createdTime": now, "lastActionTime": now, "finishedTime": now}
+    if resource is not None:
+        facts["resourceLocation"] = resource
     call.gallery.annex.keep(KIND, {one: json.dumps(facts).encode()}, seconds=KEPT_S, limit=LIMIT)
     return one
 

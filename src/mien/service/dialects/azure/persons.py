@@ -22,7 +22,7 @@ from mien.service.dialects.azure.fields import (
     text,
 )
 
-__all__ = ["MAX_FACES", "add", "change", "find", "give_name", "shown", "start_of"]
+__all__ = ["MAX_FACES", "SPACE", "add", "change", "find", "give_name", "shown", "start_of"]
 
 SPACE = "azure.person"
 MAX_FACES = 248
