@@ -27,7 +27,7 @@ help:
 	@echo "make bench    all benchmarks; make bench-NAME one of: $(BENCHMARKS)"
 	@echo "make prove    models that are not downloaded here, with random weights, against DeepFace and others"
 	@echo "make deepface-tests DEEPFACE=checkout: DeepFace's own unit tests against mien.compat.deepface"
-	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos"
+	@echo "make soak     the long tests: hundreds of kills, tens of thousands of damaged photos and requests"
 	@echo "make audit    known holes of the pinned packages; needs the service that pip-audit asks"
 	@echo "make test-milvus  the tests of a Milvus index, with a Milvus server of their own"
 	@echo "make docs     check the documentation; make docs-models writes docs/models.md from the cards"
@@ -97,7 +97,8 @@ deepface-tests: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \
-	  tests/image/test_fuzz.py tests/service/test_contract.py $(ARGS)
+	  tests/image/test_fuzz.py tests/service/test_contract.py tests/service/test_dialect_contract.py \
+	  tests/service/test_fuzz_http.py $(ARGS)
 
 audit: $(DEV_STAMP)
 	@$(PIP) install pip-audit
