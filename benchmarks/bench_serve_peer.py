@@ -50,7 +50,7 @@ class DeepFaceServer:
         self.address = f"http://127.0.0.1:{port}"
         python = Path(deepface_api_python())
         self._process = subprocess.Popen(
-            [python.parent / "gunicorn", "--workers=1", "--timeout=3600",
+            [python.parent / "gunicorn", "--workers=1", "--timeout=3600", "--no-control-socket",
              f"--bind=127.0.0.1:{port}", "deepface.api.src.app:create_app()"],
             env={
                 **os.environ,
@@ -76,7 +76,7 @@ class DeepFaceServer:
 
     @property
     def pid(self) -> int:
-        """gunicorn's own process; its worker is a child."""
+        """The process of gunicorn itself; its worker is a child."""
         return self._process.pid
 
     def end(self) -> None:

@@ -36,7 +36,7 @@ DEEPFACE_API = (
     "flask==3.1.3",
     "flask-cors==6.0.5",
     "gunicorn==27.0.1",
-    "python-dotenv",
+    "python-dotenv==1.2.4",
 )
 # What the recognition models of UniFace and InsightFace import, without what the rest of them does.
 ONNX_RECOGNISERS = (

@@ -69,9 +69,9 @@ class Timings:
     @property
     def _stages(self) -> dict[str, float]:
         state = self._request.state
-        if not hasattr(state, "stages"):
-            state.stages = {}
-        stages: dict[str, float] = state.stages
+        if not hasattr(state, "timings"):
+            state.timings = {}
+        stages: dict[str, float] = state.timings
         return stages
 
     def _add(self, name: str, seconds: float) -> None:
