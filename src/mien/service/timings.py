@@ -69,9 +69,9 @@ class Timings:
     @property
     def _stages(self) -> dict[str, float]:
         state = self._request.state
-        if not hasattr(state, "timings"):
-            state.timings = {}
-        stages: dict[str, float] = state.timings
+        if not hasattr(state, "timed"):
+            state.timed = {}
+        stages: dict[str, float] = state.timed  # state.stages is the edge's
         return stages
 
     def _add(self, name: str, seconds: float) -> None:
