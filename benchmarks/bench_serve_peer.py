@@ -229,6 +229,8 @@ def main() -> None:
         }
         targets[DEEPFACE] = Target(started[DEEPFACE].address, "/verify", "", deepface, MULTIPART)
         answers = {name: answer(target) for name, target in targets.items()}
+        if not (answers[MIEN]["match"] and answers[DEEPFACE]["verified"]):
+            raise RuntimeError(f"the photos show one person, and the answers are {answers}")
         pids = {name: server.pid for name, server in started.items()}
         figures, memory = run(targets, pids, options.rounds, options.requests)
     finally:
