@@ -144,8 +144,7 @@ def answer(target: Target) -> dict[str, object]:
 
 
 def key_of_mien() -> str:
-    """A key of an empty gallery that the servers will open."""
-    (FOLDER / "gallery.db").unlink(missing_ok=True)
+    """A key of an empty gallery that the servers will open; it is kept from run to run."""
     os.environ["MIEN_GALLERY"] = f"sqlite:///{FOLDER / 'gallery.db'}"
     os.environ["MIEN_MASTER_KEY_FILE"] = str(FOLDER / "master.key")
     os.environ["MIEN_DATA_DIR"] = str(FOLDER)
