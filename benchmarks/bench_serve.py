@@ -65,6 +65,11 @@ class Server:
             return float(re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M).group(1))  # type: ignore[union-attr]
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
     def cpu_s(self) -> float:
         """CPU seconds that the process has used."""
         return self.figure("process_cpu_seconds_total")

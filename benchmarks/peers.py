@@ -10,6 +10,7 @@ from pathlib import Path
 from report import BUILD
 
 __all__ = [
+    "deepface_api_python",
     "deepface_dlib_python",
     "deepface_python",
     "face_recognition_python",
@@ -29,6 +30,14 @@ FACE_RECOGNITION = (
 DEEPFACE = ("deepface==0.0.103", "tensorflow==2.21.0", "tf-keras==2.21.0", "werkzeug")
 # The same without TensorFlow, with dlib: what its Dlib model and ONNX Runtime need.
 DEEPFACE_DLIB = ("deepface==0.0.103", "onnxruntime", "dlib-bin==20.0.1.post1", "werkzeug")
+# And what its HTTP API asks for: its extra "api".
+DEEPFACE_API = (
+    *DEEPFACE_DLIB,
+    "flask==3.1.3",
+    "flask-cors==6.0.5",
+    "gunicorn==27.0.1",
+    "python-dotenv==1.2.4",
+)
 # What the recognition models of UniFace and InsightFace import, without what the rest of them does.
 ONNX_RECOGNISERS = (
     "numpy",
@@ -54,6 +63,11 @@ def deepface_python() -> str:
 def deepface_dlib_python() -> str:
     """The Python of an environment with DeepFace 0.0.103 on ONNX Runtime, with dlib."""
     return _python("deepface_dlib", DEEPFACE_DLIB, [])
+
+
+def deepface_api_python() -> str:
+    """The Python of an environment with DeepFace 0.0.103, dlib and what its HTTP API asks for."""
+    return _python("deepface_api", DEEPFACE_API, [])
 
 
 def onnx_recognisers_python() -> str:

@@ -17,6 +17,7 @@ class Target:
     path: str
     key: str
     body: bytes = field(repr=False)
+    content_type: str = "image/jpeg"
 
     def open(self) -> http.client.HTTPConnection:
         """A connection of a client."""
@@ -26,7 +27,7 @@ class Target:
 
     def ask(self, connection: http.client.HTTPConnection) -> tuple[int, float]:
         """Status, and seconds until the whole answer was there."""
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "image/jpeg"}
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": self.content_type}
         began = time.perf_counter()
         connection.request("POST", self.path, self.body, headers)
         answer = connection.getresponse()
