@@ -101,7 +101,8 @@ def test_pulling_without_a_network_ends_with_3(mien):
 
 
 def test_verify_with_nothing_cached(mien):
-    assert mien("models", "verify", "--json").document == []
+    (shipped,) = mien("models", "verify", "--json").document  # installed with Mien
+    assert shipped == {"name": "student", "task": "liveness", "state": "ok"}
     missing = mien("models", "verify", "yunet", "--json")
     assert missing.exit_code == 3
     assert missing.document == [{"name": "yunet", "task": "detect", "state": "missing"}]
@@ -114,13 +115,15 @@ def test_verify_says_what_to_do_by_state(mien, tmp_path, monkeypatch, models):
     assert "'mien models pull detect/yunet'" in mien("models", "verify", "yunet").stderr
     mien("models", "pull", "yunet")
     good = mien("models", "verify")
-    assert (good.exit_code, good.stdout, good.stderr) == (0, "detect/yunet: ok\n", "")
+    assert (good.exit_code, good.stderr) == (0, "")
+    assert good.stdout == "detect/yunet: ok\nliveness/student: ok\n"
     (converted,) = (tmp_path / "cache" / "converted").iterdir()
     converted.write_bytes(b"damaged")
     repaired = mien("models", "verify", "--json")
     assert (repaired.exit_code, repaired.document[0]["state"]) == (0, "repaired")
     assert "made again" in repaired.stderr
-    (published,) = (tmp_path / "cache" / "sources").glob("*/*")
+    published = tmp_path / "cache" / "sources" / source.parent.name / source.name
+    assert published.is_file()
     published.write_bytes(b"damaged")
     corrupt = mien("models", "verify", "--json")
     assert (corrupt.exit_code, corrupt.document[0]["state"]) == (3, "corrupt")

@@ -98,6 +98,7 @@ class ToldLiveness(TypedDict):
     live: bool
     verdict: Literal["live", "spoof", "undetermined"]
     score: float
+    probability: float | None
     threshold: float
     condition: Literal["weak", "balanced", "strict"]
     context: float
@@ -366,6 +367,8 @@ class SettingsShape(TypedDict):
     retain_idle_s: int | None
     duplicates: Literal["allow", "warn", "refuse"]
     min_quality: float | None
+    liveness: Literal["off", "observe", "enforce"]
+    liveness_condition: Literal["weak", "balanced", "strict"]
 
 
 class GroupShape(TypedDict):
