@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien import Engine, attributes, config, detect, embed, landmarks
+from mien import Engine, attributes, config, detect, embed, landmarks, liveness
 from mien.errors import ModelUnavailable
 from mien.models import ModelStore
 from mien.models.card import ModelCard, UrlSource
@@ -66,6 +66,16 @@ def uses(models: ModelStore, photo: str) -> Iterator[Use]:
         if f"attributes/{name}" in here or f"attributes/{name}" not in shelf:
             work = lambda name=name: engine.analyze(photo, actions=[name])  # noqa: E731
             yield Use(f"attributes/{name}", engine, work)
+    for name in liveness.names():
+        if f"liveness/{name}" in here:
+            yield Use(f"liveness/{name}", engine, lambda name=name: alive(engine, photo, name))
+
+
+def alive(engine: Engine, photo: str, name: str) -> object:
+    """Whether the photo's faces are live ones, as one net says."""
+    opened = engine.photo(photo)
+    check = liveness.PassiveLiveness([liveness.create(name, engine.models)]).check
+    return [check(opened.pixels(), face.box) for face in engine.detect(opened)]
 
 
 def points(engine: Engine, photo: str, name: str) -> object:

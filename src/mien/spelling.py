@@ -7,6 +7,7 @@ from collections.abc import Iterable
 __all__ = ["near", "no_such"]
 
 _SPELLED = 60  # characters of a wrong name that a message repeats
+_MANY = 40  # names that a message lists beside near ones
 
 
 def near(name: object, known: Iterable[str]) -> list[str]:
@@ -31,6 +32,8 @@ def near(name: object, known: Iterable[str]) -> list[str]:
 def no_such(kind: str, name: object, known: Iterable[str]) -> str:
     """What a message says where ``name`` is not among ``known``: near ones, and all.
 
+    Of very many names only the near ones are told, where there are some.
+
     Example:
         >>> no_such("metric", "cosin", ["cosine", "angular"])
         "There is no metric 'cosin'. Did you mean cosine? There are: cosine, angular."
@@ -41,4 +44,6 @@ def no_such(kind: str, name: object, known: Iterable[str]) -> str:
         spelled = f"{spelled[:_SPELLED]}…"
     close = near(name, names)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    if close and len(names) > _MANY:
+        return f"There is no {kind} {spelled}.{hint}"
     return f"There is no {kind} {spelled}.{hint} There are: {', '.join(names) or 'none'}."
