@@ -96,7 +96,13 @@ def test_every_route_with_faces(start):
     assert analysed["actions"] == ["blur", "liveness"]
 
 
-def test_without_the_nets(open_house):
-    answer = post(open_house().client, "/v1/liveness", LIVE)
+def test_without_the_nets_the_one_that_ships_speaks(open_house):
+    told = post(open_house().client, "/v1/liveness", LIVE)
+    assert told.status_code == 200
+    assert '"nets":{"student":' in told.text
+
+
+def test_without_any_net(open_house):
+    answer = post(open_house(liveness_fallback=False).client, "/v1/liveness", LIVE)
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "weights_missing"

@@ -109,6 +109,7 @@ def test_a_template_that_is_too_long_or_not_of_unit_length_is_refused(client, fr
 
 def test_templates_are_not_searched_where_liveness_is_enforced(open_house, photos):
     house = open_house(liveness="enforce")
+    house.client.post("/v1/groups", json={"name": "friends"})
     answer = house.client.post(f"{GROUP}/search", json={"contract": "x", "embeddings": [[1.0]]})
     assert code(answer) == (403, "forbidden")
 

@@ -17,7 +17,7 @@ def stages(answer):
 def test_stages_add_up_to_the_whole(client, photos):
     answer = client.post("/v1/detect", params={"timings": "true"}, files={"image": photos.ann})
     told = stages(answer)
-    assert list(told)[-2:] == ["work", "total"]
+    assert list(told)[-1] == "total"
     assert {"read", "wait", "decode", "detect"} <= set(told)
     assert told["work"] > 0
     assert told["read"] + told["wait"] + told["work"] <= told["total"] + 0.3  # each rounded

@@ -137,4 +137,5 @@ class ExportAnswer(Answered):
     faces: list[dict[str, Any]] = Field(description="With their templates.")
     images: list[dict[str, Any]] = Field(description="With `data` in base64.")
     consents: list[dict[str, Any]]
+    notes: list[dict[str, Any]] = Field(description="What dialects keep about the person.")
     log: list[AuditEntryShape]

@@ -484,6 +484,8 @@ def test_every_error_of_miens_has_a_row_or_is_500():
     without = {code for code in STATUS if code not in errors.TABLE}
     assert without == {
         "archive_unusable",
+        "idempotency_conflict",
+        "precondition_failed",
         "unknown_metric",
         "method_not_allowed",
         "image",

@@ -224,7 +224,7 @@ def test_its_description_is_apart_and_complete(azure):
         for path, methods in described["paths"].items()
         for method, one in methods.items()
     ]
-    assert len(operations) == 92
+    assert len(operations) == 98
     for path, method, one in operations:
         named = {each["name"] for each in one["parameters"] if each["in"] == "path"}
         assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
