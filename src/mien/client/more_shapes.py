@@ -152,6 +152,7 @@ class ExportAnswer(Answered):
     faces: list[dict[str, Any]]
     images: list[dict[str, Any]]
     consents: list[dict[str, Any]]
+    notes: list[dict[str, Any]]
     log: list[AuditEntryShape]
 
 
