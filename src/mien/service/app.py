@@ -67,11 +67,13 @@ def create_app(
     app.state.service = service
     errors.install(app)
     app.state.methods = methods = defaultdict[str, set[str]](set)
+    app.state.speaker = dialects.speaker(settings.dialects)
+    spoken = dialects.routers(settings.dialects)
     for router in (*routers(), pages.router):
         app.include_router(router)
-    for dialect in dialects.routers(settings.dialects):
+    for dialect in spoken:
         app.include_router(dialect, include_in_schema=False)
-    for router in (*routers(), pages.router):
+    for router in (*routers(), pages.router, *spoken):
         for route in router.routes:
             if isinstance(route, APIRoute):
                 methods[route.path] |= route.methods or set()
@@ -83,7 +85,7 @@ def create_app(
 def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None:
     """What a request goes through first: the last one that is added is the outermost."""
     settings, metrics = service.settings, service.metrics
-    app.add_middleware(Gate, guard=service.guard, metrics=metrics)
+    app.add_middleware(Gate, guard=service.guard, metrics=metrics, speaker=app.state.speaker)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -223,7 +223,13 @@ def _answer(
     request: Request, error: MienError, headers: Mapping[str, str] | None = None
 ) -> Response:
     request.app.state.service.metrics.errors.labels(error.code).inc()
-    return answer_error(error, request_id=request.state.request_id, headers=headers)
+    dialect = request.app.state.speaker(request.url.path)
+    if dialect is None:
+        return answer_error(error, request_id=request.state.request_id, headers=headers)
+    answer: Response = dialect(error)
+    if answer.status_code == 405:
+        answer.headers.update(headers or {})
+    return answer
 
 
 def _from_status(status: int) -> MienError:

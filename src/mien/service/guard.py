@@ -10,10 +10,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mien.config_exposure import Exposure
-from mien.errors import RateLimited
+from mien.errors import MienError, RateLimited
 from mien.service.errors import answer_error
 from mien.service.metrics import Metrics
 
@@ -137,12 +138,21 @@ class Gate:
         app: the rest of the app.
         guard: it counts.
         metrics: where refusals are counted.
+        speaker: path -> how the dialect that it belongs to answers an error; None: Mien itself.
     """
 
-    def __init__(self, app: ASGIApp, *, guard: Guard, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        guard: Guard,
+        metrics: Metrics,
+        speaker: Callable[[str], Callable[[MienError], Response] | None],
+    ) -> None:
         self._app = app
         self._guard = guard
         self._metrics = metrics
+        self._speaker = speaker
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or answer 429."""
@@ -152,7 +162,9 @@ class Gate:
                 self._guard.enter(client[0] if client else None)
             except RateLimited as error:
                 self._metrics.errors.labels(error.code).inc()
-                answer = answer_error(error, request_id=scope["state"]["request_id"])
+                dialect = self._speaker(scope["path"])
+                request_id = scope["state"]["request_id"]
+                answer = dialect(error) if dialect else answer_error(error, request_id=request_id)
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -138,6 +138,11 @@ def test_recognize(compreface):
     assert found["plugins_versions"] == {"detector": "mock", "calculator": "mock"}
     box = first["box"]
     assert set(box) == {"probability", "x_max", "y_max", "x_min", "y_min"}
+    everybody = "/recognition/recognize?prediction_count=-1"
+    (face,) = compreface("POST", everybody, **compreface.photo(EVE))["result"]
+    assert {one["subject"] for one in face["subjects"]} == {"Ann", "Bob"}
+    none = "/recognition/recognize?prediction_count=0"
+    assert compreface.failure("POST", none, **compreface.photo(EVE)) == (404, 400)
     plain = compreface("POST", "/recognition/recognize", **compreface.photo(BOB))
     assert set(plain) == {"result"}
     assert len(plain["result"][0]["subjects"]) == 1
@@ -224,6 +229,7 @@ def test_photos_as_base64(compreface):
 
 
 DETECT = "/detection/detect"
+VERIFY = "/verification/verify"
 NOBODY = str(uuid.UUID(int=7))
 EMBEDDINGS = "/recognition/embeddings/recognize"
 COMPARED = "/verification/embeddings/verify"
@@ -237,7 +243,7 @@ FAILURES = [
     ("DELETE", f"{SUBJECTS}/nobody", {}, Failure.SUBJECT_NOT_FOUND),
     ("PUT", f"{SUBJECTS}/nobody", {"json": {"subject": "a"}}, Failure.SUBJECT_NOT_FOUND),
     ("POST", FACES, {"files": {"file": b"x"}}, Failure.MISSING_PARAMETER),
-    ("POST", f"{FACES}?subject=a", {"files": {"other": b"x"}}, Failure.MISSING_PARAMETER),
+    ("POST", f"{FACES}?subject=a", {"files": {"other": b"x"}}, Failure.MISSING_PART),
     ("POST", f"{FACES}?subject=a", {"files": {"file": b"x"}}, Failure.FILE_EXTENSION),
     ("POST", f"{FACES}?subject=a", {"json": {"file": "http://a.example/a.png"}},
      Failure.FILE_EXTENSION),
@@ -256,7 +262,16 @@ FAILURES = [
     ("POST", f"{DETECT}?face_plugins=landmarks2d106", {"files": {"file": b"x"}},
      Failure.VALIDATION),
     ("POST", f"{DETECT}?detect_faces=false", {"files": {"file": b"x"}}, Failure.VALIDATION),
-    ("POST", DETECT, {}, Failure.MISSING_PARAMETER),
+    ("POST", DETECT, {}, Failure.MISSING_PART),
+    ("POST", f"{VERIFY}?limit=1", {"files": {"source_image": b"x"}}, Failure.MISSING_PART),
+    ("PATCH", SUBJECTS, {}, Failure.NO_ROUTE),
+    ("POST", "/migrate", {}, Failure.NO_ROUTE),
+    ("POST", f"{EMBEDDINGS}?prediction_count=0", {"json": {"embeddings": [[1.0] * 64]}},
+     Failure.PREDICTION_COUNT),
+    ("POST", f"{EMBEDDINGS}?prediction_count=-2", {"json": {"embeddings": [[1.0] * 64]}},
+     Failure.PREDICTION_COUNT),
+    ("POST", f"{EMBEDDINGS}?prediction_count=1001", {"json": {"embeddings": [[1.0] * 64]}},
+     Failure.VALIDATION),
     ("POST", EMBEDDINGS, {"json": {}}, Failure.EMBEDDING_COUNT),
     ("POST", EMBEDDINGS, {"json": {"embeddings": []}}, Failure.EMBEDDING_COUNT),
     ("POST", EMBEDDINGS, {"json": {"embeddings": [[0.0] * 64]}}, Failure.VALIDATION),

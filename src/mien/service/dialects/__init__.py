@@ -1,29 +1,82 @@
 """Dialects: the wire formats of other services' APIs, each a translation and nothing else.
 
-Each lives under its own prefix and answers errors in its original's shape. ``MIEN_DIALECTS`` says
-which are spoken.
+Each lives under its own prefix and answers errors in its original's shape, those too that no
+operation of it raises: a path that is none, a method, a rate that is used up. ``MIEN_DIALECTS``
+says which are spoken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
-from mien.service.dialects.azure import router as azure
-from mien.service.dialects.compreface import router as compreface
-from mien.service.dialects.luxand import router as luxand
-from mien.service.dialects.nhn import router as nhn
+from mien.errors import MienError
+from mien.service.dialects import azure, compreface, luxand, nhn
+from mien.service.dialects.azure.errors import answer, of_mien
+from mien.service.dialects.endpoints import headers_of
 
-__all__ = ["DIALECTS", "routers"]
+__all__ = ["DIALECTS", "Dialect", "routers", "speaker"]
 
-DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
-    {"azure": azure, "nhn": nhn, "luxand": luxand, "compreface": compreface}
+Failed = Callable[[MienError], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One of them.
+
+    Attributes:
+        prefixes: of its paths.
+        router: makes its routes.
+        failed: its answer for an error that none of its operations raised.
+    """
+
+    prefixes: tuple[str, ...]
+    router: Callable[[], APIRouter]
+    failed: Failed
+
+
+def _failed_azure(error: MienError) -> Response:
+    told = answer(of_mien(error))
+    if "Retry-After" in (headers := headers_of(error)):
+        told.headers["Retry-After"] = headers["Retry-After"]
+    return told
+
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "azure": Dialect(("/azure", "/face"), azure.router, _failed_azure),
+        "nhn": Dialect((nhn.PREFIX,), nhn.router, nhn.failed),
+        "luxand": Dialect((luxand.PREFIX,), luxand.router, luxand.failed),
+        "compreface": Dialect(("/compreface",), compreface.router, compreface.failed),
+    }
 )
-"""Name of each dialect and what makes its routes."""
+"""Each dialect by its name."""
 
 
 def routers(names: Iterable[str]) -> list[APIRouter]:
     """The routes of these dialects."""
-    return [DIALECTS[name]() for name in names]
+    return [DIALECTS[name].router() for name in names]
+
+
+def speaker(names: Iterable[str]) -> Callable[[str], Failed | None]:
+    """Who answers an error on a path: a dialect, or None where it is none of these dialects'.
+
+    Example:
+        >>> speaker(["luxand"])("/luxand/nothing") is DIALECTS["luxand"].failed
+        True
+    """
+    spoken = [
+        (prefix, DIALECTS[name].failed) for name in names for prefix in DIALECTS[name].prefixes
+    ]
+
+    def of(path: str) -> Failed | None:
+        for prefix, failed in spoken:
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return failed
+        return None
+
+    return of

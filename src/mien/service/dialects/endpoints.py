@@ -8,11 +8,11 @@ from fastapi import Request
 from starlette.responses import Response
 
 from mien.errors import MienError
-from mien.service.errors import InternalError, log_unexpected
+from mien.service.errors import RETRY_AFTER_S, InternalError, log_unexpected, status_of
 from mien.service.pool import ClientGoneError
 from mien.service.state import Service
 
-__all__ = ["Endpoint", "guarded"]
+__all__ = ["Endpoint", "guarded", "headers_of"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -35,3 +35,11 @@ def guarded(handle: Endpoint, failed: Callable[[MienError], Response]) -> Endpoi
         return failed(told)
 
     return endpoint
+
+
+def headers_of(error: MienError) -> dict[str, str]:
+    """``X-Mien-Error``: the error's code, and where trying again helps ``Retry-After``, seconds."""
+    headers = {"X-Mien-Error": error.code}
+    if status_of(error.code) in (429, 503):
+        headers["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S))
+    return headers

@@ -186,9 +186,10 @@ def _subjects(
     given: LookOptions,
 ) -> list[list[Json]]:
     """For each face the subjects that it is most like, best first, by the best of their faces."""
+    count = given.subjects
     if group is None:
         return [[] for _ in range(len(probes))]
-    gallery, near = asked.gallery, given.prediction_count + _RERANKED
+    gallery, near = asked.gallery, count + _RERANKED
     found = gallery.search(COLLECTION, probes.vector, k=near, contract=group.contract)
     ranked: list[list[tuple[float, Hit]]] = []
     for place, hits in enumerate(found):
@@ -201,7 +202,7 @@ def _subjects(
                 best = float(likeness(engine, probes.take([place]), templates).max())
                 scored.append((best, by_id[person_id]))
         scored.sort(key=lambda pair: (-pair[0], pair[1].person))
-        ranked.append(scored[: given.prediction_count])
+        ranked.append(scored[:count])
     if asked.call.settings.audit_searches == "on":
         persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
         gallery.privacy.record_identification(

@@ -31,6 +31,7 @@ COLLECTION = "compreface"
 PLUGINS = ("age", "gender", "landmarks", "calculator", "pose", "mask")
 """What ``face_plugins`` may name."""
 
+MAX_SUBJECTS = 1000
 MAX_NUMBERS = 100_000
 MAX_IDS = 1000
 
@@ -48,8 +49,23 @@ class LookOptions(BaseModel):
     det_prob_threshold: float = Field(default=0, ge=0, le=1, allow_inf_nan=False)
     face_plugins: str = Field(default="", max_length=1000, description="Names with commas.")
     status: bool = Field(default=False, description="Answer times and versions too.")
-    prediction_count: int = Field(default=1, ge=1, le=1000, description="Subjects for a face.")
+    prediction_count: int = Field(
+        default=1, le=MAX_SUBJECTS, description="Subjects for a face; -1: all."
+    )
     detect_faces: bool = Field(default=True, description="Only true is taken.")
+
+    @property
+    def subjects(self) -> int:
+        """How many subjects are answered for a face; "all" are at most ``MAX_SUBJECTS``.
+
+        Raises:
+            MienError: 0, or below -1.
+        """
+        if self.prediction_count == 0 or self.prediction_count < -1:
+            raise refused(
+                Failure.PREDICTION_COUNT, "Prediction count should be any positive number or -1"
+            )
+        return MAX_SUBJECTS if self.prediction_count < 0 else self.prediction_count
 
     @property
     def plugins(self) -> list[str]:
@@ -207,5 +223,5 @@ def _photos(body: bytes, content_type: str, *, names: Sequence[str]) -> PhotoFor
         raise ImageDecodeError("URLs are not fetched: send the photo itself, or base64 of it.")
     for name in names:
         if not form.all(name):
-            raise refused(Failure.MISSING_PARAMETER, f"The part {name!r} is missing.")
+            raise refused(Failure.MISSING_PART, f"The part {name!r} is missing.")
     return form

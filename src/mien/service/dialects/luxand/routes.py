@@ -13,12 +13,12 @@ from starlette.responses import Response
 import mien
 from mien.errors import MienError
 from mien.gallery import Scope
-from mien.service.dialects.endpoints import Endpoint, guarded
+from mien.service.dialects.endpoints import Endpoint, guarded, headers_of
 from mien.service.dialects.luxand import persons, photos
 from mien.service.dialects.luxand.requests import PHOTO_FIELDS, PREFIX, LuxandCall, caller
-from mien.service.errors import RETRY_AFTER_S, Answer, status_of
+from mien.service.errors import Answer, status_of
 
-__all__ = ["OPERATIONS", "PREFIX", "Operation", "router"]
+__all__ = ["OPERATIONS", "PREFIX", "Operation", "failed", "router"]
 
 DESCRIPTION = """
 Luxand.cloud's API as Mien answers it. `token` is an API key of an application. Photo fields hold a
@@ -160,12 +160,8 @@ def router() -> APIRouter:
 
 def failed(error: MienError) -> Response:
     """``{"status": "failure", "message"}`` with the error's own status."""
-    status = status_of(error.code)
-    headers = {"X-Mien-Error": error.code}
-    if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
     body = {"status": "failure", "message": error.message}
-    return Answer(body, status_code=status, headers=headers)
+    return Answer(body, status_code=status_of(error.code), headers=headers_of(error))
 
 
 def _endpoint(operation: Operation, path: str) -> Endpoint:

@@ -70,6 +70,7 @@ class Refused(Exception):  # noqa: N818 - a word of the dialect, never seen outs
 _BY_CODE = {
     "invalid_argument": Result.INVALID_PARAM,
     "method_not_allowed": Result.INVALID_PARAM,
+    "not_found": Result.INVALID_PARAM,
     "unsupported_media_type": Result.INVALID_PARAM,
     "no_face": Result.INVALID_PARAM,
     "spoof_suspected": Result.INVALID_PARAM,

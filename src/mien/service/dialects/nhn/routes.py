@@ -7,15 +7,16 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 import mien
-from mien.errors import MienError, Overloaded
+from mien.errors import MienError
 from mien.service.auth import KeyCache
 from mien.service.dialects.endpoints import Endpoint
 from mien.service.dialects.nhn.access import caller
 from mien.service.dialects.nhn.codes import Refused, Result, result_of
 from mien.service.dialects.nhn.description import answers_of, request_of
-from mien.service.dialects.nhn.operations import Answered, Operation, Question, Route
+from mien.service.dialects.nhn.envelope import envelope, failed, refused
+from mien.service.dialects.nhn.operations import Operation, Question, Route
 from mien.service.dialects.nhn.table import OPERATIONS
-from mien.service.errors import Answer, log_unexpected
+from mien.service.errors import Answer, InternalError, log_unexpected
 from mien.service.pool import ClientGoneError
 from mien.service.state import Service
 
@@ -72,14 +73,18 @@ def _endpoint(operation: Operation, route: Route, opened_by_id: KeyCache) -> End
             done = await operation.run(Question(call, route.version, path))
         except ClientGoneError:
             raise
-        except Refused as refused:
-            return _failed(service, _called(refused.result, operation, route), refused.reason)
+        except Refused as refusal:
+            service.metrics.errors.labels(refusal.reason).inc()
+            return refused(_called(refusal.result, operation, route), refusal.reason)
         except MienError as error:
-            return _failed(service, _called(result_of(error), operation, route), error.code)
+            told = error
         except Exception as error:
             log_unexpected(error, request_id=request.state.request_id)
-            return _failed(service, Result.INTERNAL, "internal")
-        return _envelope(done)
+            told = InternalError()
+        else:
+            return envelope(done)
+        service.metrics.errors.labels(told.code).inc()
+        return failed(told, _called(result_of(told), operation, route))
 
     return endpoint
 
@@ -93,23 +98,3 @@ def _called(result: Result, operation: Operation, route: Route) -> Result:
     if result is Result.INVALID_IMAGE_BYTES and route.version == "liveness":
         return Result.INVALID_IMAGE_PARAMETER
     return result
-
-
-def _envelope(done: Answered) -> Answer:
-    result = done.result
-    header = {
-        "isSuccessful": result.number >= 0,
-        "resultCode": result.number,
-        "resultMessage": result.message,
-    }
-    data = {} if done.data is None else {"data": done.data}
-    return Answer({"header": header, **data})
-
-
-def _failed(service: Service, result: Result, reason: str) -> Response:
-    service.metrics.errors.labels(reason).inc()
-    answer = _envelope(Answered(result=result))
-    answer.headers["X-Mien-Error"] = reason
-    if reason == Overloaded.code:
-        answer.headers["Retry-After"] = "1"
-    return answer
