@@ -123,6 +123,7 @@ def test_no_answer_of_a_dialect_is_500_or_against_its_schema(open_dialects, dial
             ask()
 
     operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [one for one in operations if "/v2.1/" not in one.path]  # NHN's, as 2.0
     assert len(operations) >= least
     names = furnish(house, photo)
     for operation in operations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import replace
 
@@ -14,14 +15,64 @@ ANN, BOB = 1, 2
 LISTED = {"params": {"limit": 5}}
 
 
-@pytest.mark.parametrize("version", ["v1.0", "v2.0"])
+@pytest.mark.parametrize("version", ["v1.0", "v2.0", "v2.1"])
 def test_the_secret_may_come_in_several_ways(nhn, version):
     for headers in (
         {"Authorization": nhn.secret},
         {"Authorization": f"Bearer {nhn.secret}"},
         {"Authorization": "", "x-nhn-apikey": nhn.secret},
+        {"Authorization": "", "x-nhn-authorization": f"Bearer {nhn.secret}"},
     ):
         assert nhn.data("list-groups", version, headers=headers, **LISTED)["groupCount"] == 1
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+
+
+def test_version_21_has_tokens_that_are_fetched_first(nhn):
+    path, form = "/nhn/oauth2/token/create", {"grant_type": "client_credentials"}
+    sent = basic(f"UserAccessKeyID:{nhn.secret}")
+    for options in ({"data": form}, {"params": form}, {}):
+        answer = nhn.http.post(path, headers=sent, **options)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        told = answer.json()
+        assert told == {
+            "grant_type": "client_credentials",
+            "access_token": told["access_token"],
+            "token_type": "Bearer",
+            "expires_in": 86400,
+        }
+    token = {"Authorization": "", "X-NHN-Authorization": f"Bearer {told['access_token']}"}
+    assert nhn.data("list-groups", "v2.1", headers=token, **LISTED)["groupCount"] == 1
+
+
+def test_tokens_that_are_not_given_out(nhn):
+    path, valid = "/nhn/oauth2/token/create", basic(f"id:{nhn.secret}")
+    wrong = [basic("id:wrong"), basic("id:"), basic("id"), {"Authorization": "Basic x"}, {}]
+    for headers in (*wrong, {"Authorization": f"Bearer {nhn.secret}"}):
+        answer = nhn.http.post(path, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    for content in (b"grant_type=password", b"\xff", b"&".join([b"a=1"] * 20)):
+        answer = nhn.http.post(path, headers=valid, content=content)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    answer = nhn.http.post(path, headers=valid, content=b"x" * 70_000)
+    assert (answer.status_code, answer.json()["error"]) == (413, "request_too_large")
+
+
+def test_tokens_of_version_21_that_open_nothing(nhn):
+    _, weak = nhn.gallery.create_key("default", ["detect"])
+    unknown = nhn.secret[:-1] + ("a" if nhn.secret[-1] != "a" else "b")
+    for token, wanted in (
+        ("", (-41006, "InvalidToken")),
+        ("Bearer", (-41006, "InvalidToken")),
+        ("Bearer luzocEoQ3tyMvM6pLtoSTHSphgJSGhl5hVvgSstdVQ1X1bZnf", (-41006, "InvalidToken")),
+        (f"Bearer {unknown}", (-41007, "UnauthorizedToken")),
+        (f"Bearer {weak}", (-41007, "UnauthorizedToken")),
+    ):
+        headers = {"Authorization": "", "x-nhn-authorization": token}
+        assert nhn.code("list-groups", "v2.1", headers=headers, **LISTED) == wanted, token
 
 
 def test_version_1_without_a_secret_has_to_be_allowed(nhn):

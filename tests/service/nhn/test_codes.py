@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
-from mien.errors import GalleryUnavailable
+from mien.errors import GalleryUnavailable, NotFound
 from mien.gallery import GroupSettings
 from mien.service.dialects.nhn.codes import Result
 from mien.service.dialects.nhn.table import OPERATIONS
@@ -19,12 +19,13 @@ from mien.service.dialects.nhn.tokens import KEEP_S, Page, read_token, token_of
 
 ANN, BOB = 1, 2
 OPERATION = {operation.name: operation for operation in OPERATIONS}
-ROUTES = [(name, route.version) for name, one in OPERATION.items() for route in one.routes]
+EVERYWHERE = [(name, route.version) for name, one in OPERATION.items() for route in one.routes]
+ROUTES = [one for one in EVERYWHERE if one[1] != "v2.1"]  # which is 2.0 but for its tokens
 WITH_PHOTO = [(n, v) for n, v in ROUTES if OPERATION[n].parts]
 WITH_GROUP = [(n, v) for n, v in ROUTES if "{groupId}" in OPERATION[n].routes[0].path]
 WITH_FACE = [(n, v) for n, v in ROUTES if "{faceId}" in OPERATION[n].routes[0].path]
 LISTS = [(n, v) for n, v in ROUTES if n.startswith("list-")]
-UNAUTHORIZED = {"v1.0": (-41000, "UnauthorizedAppKey")}
+UNAUTHORIZED = {"v1.0": (-41000, "UnauthorizedAppKey"), "v2.1": (-41006, "InvalidToken")}
 OPTIONS = {"limit": 5, "threshold": 50}
 
 
@@ -52,7 +53,7 @@ def ann(nhn) -> str:
     return nhn.register(nhn.photo(ANN))["addedFaces"][0]["faceId"]
 
 
-@pytest.mark.parametrize(("name", "version"), ROUTES)
+@pytest.mark.parametrize(("name", "version"), EVERYWHERE)
 def test_a_wrong_secret_or_app_key_opens_nothing(nhn, name, version):
     wanted = UNAUTHORIZED.get(version, (-41005, "UnauthorizedAppKeyOrSecretKey"))
     request = sent(name, {})
@@ -60,6 +61,8 @@ def test_a_wrong_secret_or_app_key_opens_nothing(nhn, name, version):
     for secret in ("", "wrong"):
         headers = {"Authorization": secret}
         assert nhn.code(name, version, face=face, headers=headers, **request) == wanted
+    if version == "v2.1":
+        wanted = (-41007, "UnauthorizedToken")
     own, nhn.app_key = nhn.app_key, "0" * 32
     assert nhn.code(name, version, face=face, **request) == wanted
     nhn.app_key = own
@@ -148,10 +151,34 @@ def test_version_1_searches_for_4096_faces(nhn, ann, limit):
     assert nhn.code("search-by-face", "v1.0", face=ann, params=params)[0] == -40000
 
 
-@pytest.mark.parametrize("name", ["A", "under_score", "dot.", "", "-a", "가", "a" * 256, "a/b"])
+@pytest.mark.parametrize("name", ["A", "under_score", "dot.", "", "가", "a" * 256, "a/b"])
 def test_group_ids_that_cannot_be(nhn, name):
     wanted = Result.INVALID_GROUP_ID if name else Result.INVALID_PARAM
     assert nhn.code("create-group", json={"groupId": name}) == told(wanted)
+
+
+@pytest.mark.parametrize("version", ["v1.0", "v2.0"])
+def test_a_group_whose_id_begins_with_a_dash(nhn, version):
+    nhn.data("create-group", version, json={"groupId": "-"})
+    assert nhn.code("create-group", version, json={"groupId": "-"})[0] == -40020
+    listed = nhn.data("list-groups", version, params={"limit": 5})["groups"]
+    assert {one["groupId"] for one in listed} == {"-", "friends"}
+    shown = nhn.data("show-group", version, group="-")
+    assert (shown["groups"][0] if version == "v1.0" else shown)["groupId"] == "-"
+    image = {"image": nhn.encoded(nhn.photo(ANN)), "limit": 1}
+    face = nhn.data("register", version, group="-", json=image)["addedFaces"][0]["faceId"]
+    nhn.data("delete-face", version, group="-", face=face)
+    nhn.data("delete-group", version, group="-")
+    assert nhn.code("show-group", version, group="-")[0] == -40030
+
+
+def test_a_group_that_goes_while_it_is_searched(nhn, ann, monkeypatch):
+    def gone(*_args, **_more):
+        raise NotFound("There is no such group.")
+
+    monkeypatch.setattr("mien.gallery.gallery.Gallery.search", gone)
+    request = sent("search-by-image", nhn.encoded(nhn.photo(ANN)))
+    assert nhn.code("search-by-image", **request) == told(Result.NOT_FOUND_GROUP)
 
 
 def test_a_group_twice(nhn):
@@ -375,5 +402,6 @@ def test_every_code_of_the_catalogue_is_answered_by_some_test():
     numbers = {one.number for one in Result}
     assert numbers == {
         0, 40070, -40000, -40010, -40020, -40030, -40040, -40050, -40070, -41000, -41005,
+        -41006, -41007,
         -45020, -45030, -45040, -45050, -45060, -45080, -50000,
     }  # fmt: skip

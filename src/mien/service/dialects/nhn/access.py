@@ -1,8 +1,9 @@
-"""Who is asking: an appKey in the path, a secret in ``Authorization``.
+"""Who is asking: an appKey in the path, a secret in ``Authorization`` or ``x-nhn-authorization``.
 
 The appKey is the id of a Mien application, the secret one of its API keys. Version 1.0 has no
 secret: there the id alone opens the application if that was allowed (``mien apps allow NAME
---nhn-v1``), and a key is taken wherever one is sent.
+--nhn-v1``), and a key is taken wherever one is sent. Version 2.1 has tokens, which here are the keys
+themselves (see :mod:`mien.service.dialects.nhn.oauth`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from mien.service.auth import Access, KeyCache, permit
 from mien.service.call import Call, guarded, looked_up, opened
 from mien.service.state import Service
 
-__all__ = ["caller"]
+__all__ = ["caller", "has_key"]
 
+_HEADERS = ("x-nhn-authorization", "authorization", "x-nhn-apikey")
+_KEY = re.compile(r"mien_[0-9a-f]+_[A-Za-z0-9_-]+")
 _APP_KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -55,8 +58,13 @@ def _needed(secret: str | None) -> str:
     return secret
 
 
+def has_key(request: Request) -> bool:
+    """Whether the request brings something of the form of a key, valid or not."""
+    return _KEY.fullmatch(_secret(request) or "") is not None
+
+
 def _secret(request: Request) -> str | None:
-    given = request.headers.get("authorization") or request.headers.get("x-nhn-apikey") or ""
+    given = next(filter(None, map(request.headers.get, _HEADERS)), "")
     kind, _, rest = given.strip().partition(" ")
     return (rest.strip() if kind.lower() == "bearer" else given.strip()) or None
 

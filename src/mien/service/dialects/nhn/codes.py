@@ -33,6 +33,8 @@ class Result(Enum):
     QUOTA_EXCEEDED = _Facts(-40070, "ServiceQuotaExceededException")
     UNAUTHORIZED_V1 = _Facts(-41000, "UnauthorizedAppKey")
     UNAUTHORIZED = _Facts(-41005, "UnauthorizedAppKeyOrSecretKey")
+    MALFORMED_TOKEN = _Facts(-41006, "InvalidToken")
+    UNAUTHORIZED_TOKEN = _Facts(-41007, "UnauthorizedToken")
     IMAGE_TOO_LARGE = _Facts(-45020, "ImageTooLargeException")
     INVALID_IMAGE_BYTES = _Facts(-45030, "InvalidImageBytesException")
     INVALID_IMAGE_PARAMETER = _Facts(-45030, "InvalidImageParameterException")

@@ -38,7 +38,7 @@ def request_of(operation: Operation, route: Route) -> Json:
     query, body = operation.query, operation.body
     if v1:
         query, body = operation.query_v1 or query, operation.body_v1 or body
-    described: Json = {"parameters": [*_path(route), *_secret(v1), *_query(query)]}
+    described: Json = {"parameters": [*_path(route), *_secret(route), *_query(query)]}
     if body is not None:
         described["requestBody"] = {"required": True, "content": _body(operation, body, v1)}
     return described
@@ -52,10 +52,12 @@ def _path(route: Route) -> list[Json]:
     ]
 
 
-def _secret(optional: bool) -> list[Json]:
-    text = "An API key of the application, as it is."
-    one = {"name": "Authorization", "in": "header", "description": text, "schema": _TEXT}
-    return [{**one, "required": not optional}]
+def _secret(route: Route) -> list[Json]:
+    name, text = "Authorization", "An API key of the application, as it is."
+    if route.version == "v2.1":
+        name, text = "x-nhn-authorization", "Bearer, and an API key of the application."
+    one = {"name": name, "in": "header", "description": text, "schema": _TEXT}
+    return [{**one, "required": route.version != "v1.0"}]
 
 
 def _query(model: type[BaseModel] | None) -> list[Json]:

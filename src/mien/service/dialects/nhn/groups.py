@@ -8,7 +8,13 @@ from typing import Any
 from mien.errors import InvalidArgument
 from mien.gallery import GroupSettings
 from mien.service.dialects.nhn.codes import Refused, Result
-from mien.service.dialects.nhn.operations import Answered, Question, group_of
+from mien.service.dialects.nhn.operations import (
+    Answered,
+    Question,
+    group_id,
+    group_of,
+    name_of,
+)
 from mien.service.dialects.nhn.parameters import GroupListParameters, NewGroupParameters, read
 from mien.service.dialects.nhn.tokens import Page, read_token, token_of
 
@@ -17,7 +23,7 @@ __all__ = ["MAX_FACES_PER_GROUP", "create", "delete", "list_name", "listing", "p
 MAX_FACES_PER_GROUP = 100_000
 """Faces that a group made here may hold; it can be changed as every group's settings can."""
 
-_GROUP_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,254}")
+_GROUP_ID = re.compile(r"[a-z0-9-]{1,255}")
 
 
 async def create(asked: Question) -> Answered:
@@ -29,7 +35,7 @@ async def create(asked: Question) -> Answered:
             raise Refused(Result.INVALID_GROUP_ID)
         contract = asked.call.engine.embedder.contract
         settings = GroupSettings(max_faces=MAX_FACES_PER_GROUP)
-        asked.gallery.create_group(name, contract=contract, settings=settings)
+        asked.gallery.create_group(name_of(name), contract=contract, settings=settings)
 
     await asked.call.with_json(work)
     return Answered()
@@ -42,7 +48,9 @@ async def listing(asked: Question) -> Answered:
     def work() -> dict[str, Any]:
         found = asked.gallery.groups(after=page.after, limit=page.limit + 1)
         shown = found[: page.limit]
-        groups = [asked.with_version({"groupId": one.name}, one.contract) for one in shown]
+        groups = [
+            asked.with_version({"groupId": group_id(one.name)}, one.contract) for one in shown
+        ]
         data: dict[str, Any] = {"groupCount": len(groups), "groups": groups}
         if len(found) > page.limit:
             data["nextToken"] = token_of(
@@ -59,7 +67,7 @@ async def show(asked: Question) -> Answered:
     def work() -> dict[str, Any]:
         group = group_of(asked.gallery, asked.group)
         facts = {
-            "groupId": group.name,
+            "groupId": group_id(group.name),
             "createTime": group.created_at.strftime("%Y-%m-%dT%H:%M:%S"),
             "faceCount": group.faces,
         }

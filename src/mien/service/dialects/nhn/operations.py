@@ -18,14 +18,26 @@ from mien.service.dialects.nhn.photos import MAX_BYTES, NhnUpload, Part, parse
 from mien.service.dialects.uploads import with_upload
 from mien.types import EmbeddingContract
 
-__all__ = ["IMAGE", "Answered", "Operation", "Question", "Route", "Version", "group_of"]
+__all__ = [
+    "IMAGE",
+    "Answered",
+    "Operation",
+    "Question",
+    "Route",
+    "Version",
+    "group_id",
+    "group_of",
+    "name_of",
+]
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 
-Version = Literal["v1.0", "v2.0", "liveness"]
+Version = Literal["v1.0", "v2.0", "v2.1", "liveness"]
 
 IMAGE = Part("image", "imageFile")
+
+_DASHED = "nhn."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,8 @@ class Question:
 
     @property
     def group(self) -> str:
-        """The group in the path."""
-        return self.path["groupId"]
+        """The group in the path, by its name in the gallery."""
+        return name_of(self.path["groupId"])
 
     @property
     def face(self) -> str:
@@ -128,6 +140,21 @@ class Operation:
     query_v1: type[BaseModel] | None = None
     body_v1: type[BaseModel] | None = None
     answer_v1: type[BaseModel] | None = None
+
+
+def name_of(group_id: str) -> str:
+    """The gallery's name of a group; it cannot begin with ``-``, as NHN's ids can.
+
+    Example:
+        >>> name_of("gym"), name_of("-gym")
+        ('gym', 'nhn.-gym')
+    """
+    return _DASHED + group_id if group_id.startswith("-") else group_id
+
+
+def group_id(name: str) -> str:
+    """NHN's id of a group, from its name in the gallery."""
+    return name.removeprefix(_DASHED) if name.startswith(f"{_DASHED}-") else name
 
 
 def group_of(gallery: Gallery, name: str) -> Group:

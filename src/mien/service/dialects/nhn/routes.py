@@ -10,7 +10,8 @@ import mien
 from mien.errors import MienError
 from mien.service.auth import KeyCache
 from mien.service.dialects.endpoints import Endpoint
-from mien.service.dialects.nhn.access import caller
+from mien.service.dialects.nhn import oauth
+from mien.service.dialects.nhn.access import caller, has_key
 from mien.service.dialects.nhn.codes import Refused, Result, result_of
 from mien.service.dialects.nhn.description import answers_of, request_of
 from mien.service.dialects.nhn.envelope import envelope, failed, refused
@@ -25,8 +26,9 @@ __all__ = ["PREFIX", "router"]
 PREFIX = "/nhn"
 
 DESCRIPTION = """
-NHN Cloud Face Recognition, version 1.0 and 2.0, and Face Liveness, as Mien answers them.
-`appKey` is the id of an application, `Authorization` holds one of its API keys.
+NHN Cloud Face Recognition, version 1.0, 2.0 and 2.1, and Face Liveness, as Mien answers them.
+`appKey` is the id of an application, `Authorization` holds one of its API keys, and so does
+`x-nhn-authorization` (`Bearer KEY`) in version 2.1.
 Every answer has the HTTP status 200 and says in `header` how it went.
 """.strip()
 
@@ -59,6 +61,7 @@ def router() -> APIRouter:
         return Answer(described)
 
     made.add_api_route("/openapi.json", description, methods=["GET"])
+    made.add_api_route(oauth.PATH, oauth.create, methods=["POST"])
     return made
 
 
@@ -84,9 +87,19 @@ def _endpoint(operation: Operation, route: Route, opened_by_id: KeyCache) -> End
         else:
             return envelope(done)
         service.metrics.errors.labels(told.code).inc()
-        return failed(told, _called(result_of(told), operation, route))
+        return failed(told, _called(_result(told, route, request), operation, route))
 
     return endpoint
+
+
+def _result(error: MienError, route: Route, request: Request) -> Result:
+    """What an error is on this route."""
+    if error.code == "not_found" and "{groupId}" in route.path:
+        return Result.NOT_FOUND_GROUP  # it was deleted meanwhile
+    result = result_of(error)
+    if result is Result.UNAUTHORIZED and route.version == "v2.1":
+        return Result.UNAUTHORIZED_TOKEN if has_key(request) else Result.MALFORMED_TOKEN
+    return result
 
 
 def _called(result: Result, operation: Operation, route: Route) -> Result:

@@ -1,4 +1,7 @@
-"""All operations of the dialect and where each is in version 1.0, in 2.0 and in Face Liveness."""
+"""All operations of the dialect and where each is in 1.0, 2.0, 2.1 and in Face Liveness.
+
+Version 2.1 (2026-03-10) is 2.0 with User Access Key tokens in the place of the secret key.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from mien.gallery import Scope
 from mien.service.dialects.nhn import answers, faces, groups, parameters, search
 from mien.service.dialects.nhn.operations import IMAGE, Operation, Route
 
-__all__ = ["OPERATIONS", "V1", "V2"]
+__all__ = ["OPERATIONS", "V1", "V2", "V21"]
 
 V1 = "/nhn-face-reco/v1.0/appkeys/{appKey}"
 V2 = "/v2.0/appkeys/{appKey}"
+V21 = "/v2.1/appkeys/{appKey}"
 LIVENESS = "/v1.0/appkeys/{appKey}"
 
 _GROUP = "/groups/{groupId}"
@@ -17,7 +21,11 @@ _FACE = f"{_GROUP}/faces/{{faceId}}"
 
 
 def _routes(method: str, v1: str, v2: str) -> tuple[Route, ...]:
-    return Route("v1.0", method, V1 + v1), Route("v2.0", method, V2 + v2)
+    return (
+        Route("v1.0", method, V1 + v1),
+        Route("v2.0", method, V2 + v2),
+        Route("v2.1", method, V21 + v2),
+    )
 
 
 OPERATIONS = (
