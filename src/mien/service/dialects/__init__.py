@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 from fastapi import APIRouter
@@ -58,8 +59,13 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
 
 
 def routers(names: Iterable[str]) -> list[APIRouter]:
-    """The routes of these dialects."""
-    return [DIALECTS[name].router() for name in names]
+    """The routes of these dialects, made once: that takes a while, and they hold no state."""
+    return [_router(name) for name in names]
+
+
+@cache
+def _router(name: str) -> APIRouter:
+    return DIALECTS[name].router()
 
 
 def speaker(names: Iterable[str]) -> Callable[[str], Failed | None]:

@@ -1,18 +1,22 @@
-"""Endpoints of a dialect: every error is answered in the dialect's own shape."""
+"""Endpoints of a dialect: errors in the dialect's own shape, and the dialect's own description."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, Request
+from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+import mien
 from mien.errors import MienError
-from mien.service.errors import RETRY_AFTER_S, InternalError, log_unexpected, status_of
+from mien.service.errors import RETRY_AFTER_S, Answer, InternalError, log_unexpected, status_of
 from mien.service.pool import ClientGoneError
 from mien.service.state import Service
 
-__all__ = ["Endpoint", "guarded", "headers_of"]
+__all__ = ["Endpoint", "add_description", "guarded", "headers_of"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -43,3 +47,17 @@ def headers_of(error: MienError) -> dict[str, str]:
     if status_of(error.code) in (429, 503):
         headers["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S))
     return headers
+
+
+def add_description(router: APIRouter, path: str, *, title: str, description: str) -> None:
+    """Serve an OpenAPI description of all routes that the router has, made when it is asked for."""
+
+    @cache
+    def described() -> dict[str, Any]:
+        version, routes = mien.__version__, router.routes
+        return get_openapi(title=title, version=version, description=description, routes=routes)
+
+    async def answer() -> Response:
+        return Answer(described())
+
+    router.add_api_route(path, answer, methods=["GET"], include_in_schema=False)

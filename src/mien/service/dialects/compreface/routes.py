@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.responses import Response
 
-import mien
 from mien.gallery import Scope
 from mien.service.dialects.compreface import recognition, subjects
 from mien.service.dialects.compreface.failures import failed
@@ -21,7 +19,7 @@ from mien.service.dialects.compreface.requests import (
     PageOptions,
     caller,
 )
-from mien.service.dialects.endpoints import Endpoint, guarded
+from mien.service.dialects.endpoints import Endpoint, add_description, guarded
 from mien.service.errors import Answer
 from mien.service.openapi import query
 
@@ -164,17 +162,9 @@ def router() -> APIRouter:
                 openapi_extra=_described(operation),
                 include_in_schema=path == operation.path,
             )
-    described = get_openapi(
-        title="Mien: CompreFace dialect",
-        version=mien.__version__,
-        description=DESCRIPTION,
-        routes=made.routes,
+    add_description(
+        made, "/openapi.json", title="Mien: CompreFace dialect", description=DESCRIPTION
     )
-
-    async def description() -> Response:
-        return Answer(described)
-
-    made.add_api_route("/openapi.json", description, methods=["GET"])
     return made
 
 

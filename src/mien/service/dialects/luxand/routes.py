@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-import mien
 from mien.errors import MienError
 from mien.gallery import Scope
-from mien.service.dialects.endpoints import Endpoint, guarded, headers_of
+from mien.service.dialects.endpoints import Endpoint, add_description, guarded, headers_of
 from mien.service.dialects.luxand import persons, photos
 from mien.service.dialects.luxand.requests import PHOTO_FIELDS, PREFIX, LuxandCall, caller
 from mien.service.errors import Answer, status_of
@@ -144,17 +142,7 @@ def router() -> APIRouter:
                 responses={"default": {"description": "A failure.", "content": _FAILURE}},
                 openapi_extra=_described(operation, path),
             )
-    described = get_openapi(
-        title="Mien: Luxand dialect",
-        version=mien.__version__,
-        description=DESCRIPTION,
-        routes=made.routes,
-    )
-
-    async def description() -> Response:
-        return Answer(described)
-
-    made.add_api_route("/openapi.json", description, methods=["GET"])
+    add_description(made, "/openapi.json", title="Mien: Luxand dialect", description=DESCRIPTION)
     return made
 
 

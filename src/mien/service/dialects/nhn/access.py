@@ -2,8 +2,8 @@
 
 The appKey is the id of a Mien application, the secret one of its API keys. Version 1.0 has no
 secret: there the id alone opens the application if that was allowed (``mien apps allow NAME
---nhn-v1``), and a key is taken wherever one is sent. Version 2.1 has tokens, which here are the keys
-themselves (see :mod:`mien.service.dialects.nhn.oauth`).
+--nhn-v1``), and a key is taken wherever one is sent. Version 2.1 has tokens, which here are the
+keys themselves (see :mod:`mien.service.dialects.nhn.oauth`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hmac
 import re
 from functools import partial
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 
 from mien.errors import NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, ApiKey, Gallery, Scope
@@ -27,15 +27,14 @@ _KEY = re.compile(r"mien_[0-9a-f]+_[A-Za-z0-9_-]+")
 _APP_KEY = re.compile(r"[0-9a-f]{32}")
 
 
-async def caller(request: Request, app_key: str, scope: Scope, *, keyless: KeyCache | None) -> Call:
+async def caller(request: Request, app_key: str, scope: Scope, *, keyless: bool) -> Call:
     """The call of an application, if its appKey and its secret belong together.
 
     Args:
         request: of the call.
         app_key: from the path.
         scope: what the operation needs.
-        keyless: applications that their appKey alone has just opened, apart from the cache of
-            keys; None where the version of the API knows no requests without a secret.
+        keyless: the version of the API knows requests without a secret.
 
     Raises:
         Unauthorized: they do not, or there is no such application or key.
@@ -43,8 +42,8 @@ async def caller(request: Request, app_key: str, scope: Scope, *, keyless: KeyCa
     """
     service: Service = request.app.state.service
     secret = _secret(request)
-    if service.settings.auth and secret is None and keyless is not None:
-        return await _keyless(request, app_key, scope, keyless)
+    if service.settings.auth and secret is None and keyless:
+        return await _keyless(request, app_key, scope)
     call = await opened(request, scope, lambda: _needed(secret))
     own = call.gallery.application_id.encode()
     if service.settings.auth and not hmac.compare_digest(own, app_key.encode("utf-8", "replace")):
@@ -69,9 +68,10 @@ def _secret(request: Request) -> str | None:
     return (rest.strip() if kind.lower() == "bearer" else given.strip()) or None
 
 
-async def _keyless(request: Request, app_key: str, scope: Scope, opened_by_id: KeyCache) -> Call:
+async def _keyless(request: Request, app_key: str, scope: Scope) -> Call:
     """The call of an application that has allowed its id alone to open it."""
     service: Service = request.app.state.service
+    opened_by_id = _opened_by_id(request.app)
     access = opened_by_id.find(app_key)
     if access is None:
         look = partial(_open, service.gallery, app_key)
@@ -79,6 +79,14 @@ async def _keyless(request: Request, app_key: str, scope: Scope, opened_by_id: K
     guarded(request, service.guard.use, f"appKey {app_key}")
     permit(access.key, scope)
     return Call(request, service, access.gallery)
+
+
+def _opened_by_id(app: FastAPI) -> KeyCache:
+    """Applications that their id alone has just opened, apart from the cache of keys."""
+    known: KeyCache | None = getattr(app.state, "nhn_opened_by_id", None)
+    if known is None:
+        known = app.state.nhn_opened_by_id = KeyCache()
+    return known
 
 
 def _open(gallery: Gallery, app_key: str) -> Access:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-import mien
 from mien.errors import MienError
-from mien.service.auth import KeyCache
-from mien.service.dialects.endpoints import Endpoint
+from mien.service.dialects.endpoints import Endpoint, add_description
 from mien.service.dialects.nhn import oauth
 from mien.service.dialects.nhn.access import caller, has_key
 from mien.service.dialects.nhn.codes import Refused, Result, result_of
@@ -17,7 +14,7 @@ from mien.service.dialects.nhn.description import answers_of, request_of
 from mien.service.dialects.nhn.envelope import envelope, failed, refused
 from mien.service.dialects.nhn.operations import Operation, Question, Route
 from mien.service.dialects.nhn.table import OPERATIONS
-from mien.service.errors import Answer, InternalError, log_unexpected
+from mien.service.errors import InternalError, log_unexpected
 from mien.service.pool import ClientGoneError
 from mien.service.state import Service
 
@@ -35,12 +32,12 @@ Every answer has the HTTP status 200 and says in `header` how it went.
 
 def router() -> APIRouter:
     """All routes of the dialect, and ``/nhn/openapi.json``, which describes them."""
-    made, opened_by_id = APIRouter(prefix=PREFIX), KeyCache()
+    made = APIRouter(prefix=PREFIX)
     for operation in OPERATIONS:
         for route in operation.routes:
             made.add_api_route(
                 route.path,
-                _endpoint(operation, route, opened_by_id),
+                _endpoint(operation, route),
                 methods=[route.method],
                 name=f"{operation.name} {route.version}",
                 operation_id=f"{operation.name} {route.version}",
@@ -50,23 +47,13 @@ def router() -> APIRouter:
                 response_class=Response,
                 openapi_extra=request_of(operation, route),
             )
-    described = get_openapi(
-        title="Mien: NHN dialect",
-        version=mien.__version__,
-        description=DESCRIPTION,
-        routes=made.routes,
-    )
-
-    async def description() -> Response:
-        return Answer(described)
-
-    made.add_api_route("/openapi.json", description, methods=["GET"])
-    made.add_api_route(oauth.PATH, oauth.create, methods=["POST"])
+    made.add_api_route(oauth.PATH, oauth.create, methods=["POST"], include_in_schema=False)
+    add_description(made, "/openapi.json", title="Mien: NHN dialect", description=DESCRIPTION)
     return made
 
 
-def _endpoint(operation: Operation, route: Route, opened_by_id: KeyCache) -> Endpoint:
-    keyless = opened_by_id if route.version == "v1.0" else None
+def _endpoint(operation: Operation, route: Route) -> Endpoint:
+    keyless = route.version == "v1.0"
 
     async def endpoint(request: Request) -> Response:
         service: Service = request.app.state.service
