@@ -83,7 +83,8 @@ def create_app(
 def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None:
     """What a request goes through first: the last one that is added is the outermost."""
     settings, metrics = service.settings, service.metrics
-    app.add_middleware(Gate, guard=service.guard, metrics=metrics)
+    refusals = dialects.refusals(settings.dialects)
+    app.add_middleware(Gate, guard=service.guard, metrics=metrics, refusals=refusals)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

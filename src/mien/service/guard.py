@@ -7,9 +7,12 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mien.config_exposure import Exposure
@@ -19,8 +22,10 @@ from mien.service.metrics import Metrics
 
 Name = TypeVar("Name")
 Value = TypeVar("Value")
+Refusal = Callable[[Request, RateLimited], Response]
+"""Makes the answer to a request that is one too many."""
 
-__all__ = ["Gate", "Guard", "network_of"]
+__all__ = ["Gate", "Guard", "Refusal", "network_of"]
 
 REMEMBERED = 10_000
 """Addresses and keys that are remembered; the one that has been silent for longest goes."""
@@ -137,12 +142,21 @@ class Gate:
         app: the rest of the app.
         guard: it counts.
         metrics: where refusals are counted.
+        refusals: beginning of a path -> what answers there; elsewhere the answer is Mien's own.
     """
 
-    def __init__(self, app: ASGIApp, *, guard: Guard, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        guard: Guard,
+        metrics: Metrics,
+        refusals: Mapping[str, Refusal] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._guard = guard
         self._metrics = metrics
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or answer 429."""
@@ -151,11 +165,17 @@ class Gate:
             try:
                 self._guard.enter(client[0] if client else None)
             except RateLimited as error:
-                self._metrics.errors.labels(error.code).inc()
-                answer = answer_error(error, request_id=scope["state"]["request_id"])
-                await answer(scope, receive, send)
+                await self._refused(scope, error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _refused(self, scope: Scope, error: RateLimited) -> Response:
+        for beginning, refusal in self._refusals.items():
+            if scope["path"].startswith(beginning):
+                scope["state"]["retry_after_s"] = error.details["retry_after_s"]
+                return refusal(Request(scope), error)
+        self._metrics.errors.labels(error.code).inc()
+        return answer_error(error, request_id=scope["state"]["request_id"])
 
 
 def network_of(address: str | None) -> str:

@@ -11,12 +11,15 @@ from types import MappingProxyType
 
 from fastapi import APIRouter
 
+from mien.service.dialects.azure import PREFIXES as AZURE
 from mien.service.dialects.azure import router as azure
+from mien.service.dialects.azure.route import failed as failed_azure
 from mien.service.dialects.compreface import router as compreface
 from mien.service.dialects.luxand import router as luxand
 from mien.service.dialects.nhn import router as nhn
+from mien.service.guard import Refusal
 
-__all__ = ["DIALECTS", "routers"]
+__all__ = ["DIALECTS", "refusals", "routers"]
 
 DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
     {"azure": azure, "nhn": nhn, "luxand": luxand, "compreface": compreface}
@@ -27,3 +30,11 @@ DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
 def routers(names: Iterable[str]) -> list[APIRouter]:
     """The routes of these dialects."""
     return [DIALECTS[name]() for name in names]
+
+
+def refusals(names: Iterable[str]) -> dict[str, Refusal]:
+    """Beginning of a path -> what answers there for these dialects before any route is reached.
+
+    A dialect that is not in it answers in Mien's own shape.
+    """
+    return dict.fromkeys(AZURE, failed_azure) if "azure" in names else {}
