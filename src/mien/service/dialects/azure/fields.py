@@ -133,9 +133,7 @@ def shown_id(value: str) -> str:
     return str(uuid.UUID(value))
 
 
-def uuids(
-    given: Body, name: str, *, least: int, most: int, distinct: bool = True
-) -> list[str]:
+def uuids(given: Body, name: str, *, least: int, most: int, distinct: bool = True) -> list[str]:
     """A list of so many UUIDs, as 32 digits each, in their order; ``distinct``: each once."""
     found = given.get(name)
     if not isinstance(found, list):

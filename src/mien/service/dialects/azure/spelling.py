@@ -1,8 +1,7 @@
-"""Paths as clients write them: the API tells neither ``persistedFaces`` from ``persistedfaces``,
-nor a path with a slash too many from one without.
+"""Paths as clients write them: in any case, with or without a slash at the end.
 
-A path that is spelled as the routes are goes straight to them. Any other ends in the route that
-takes everything; there it is looked up once more, and served under the routes' own spelling.
+To the API ``persistedFaces`` is ``persistedfaces``. that is spelled as the routes are goes straight to them. Any other ends in the route that takes
+everything; there it is looked up once more, and served under the routes' own spelling.
 """
 
 from __future__ import annotations
@@ -43,8 +42,9 @@ class Spelling:
         for pattern, known in self._known:
             found = pattern.fullmatch(plain)
             if found is not None:
-                parts = iter(found.groups())
-                return PARAMETER.sub(lambda _, parts=parts: next(parts), known)
+                fixed = PARAMETER.split(known)
+                given = [*found.groups(), ""]
+                return "".join(a + b for a, b in zip(fixed, given, strict=True))
         return None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
