@@ -33,6 +33,8 @@ Scores = NDArray[np.float64]
 # Persons fetched by similarity before they are ranked by confidence, beyond those asked for.
 RERANKED = 20
 PERSONS_AT_ONCE = 500
+# Persons fetched at most to get past those who are newer than a search may find.
+MOST_FETCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +178,25 @@ def candidates_of(
         NotFound: no such group.
         EmbeddingMismatch: the group is pinned to another recognition model.
     """
-    contract = engine.embedder.contract
-    with stage("search"):
-        hits = gallery.search(group, probes.vector, k=top + RERANKED, contract=contract)
-    searched = [
-        _Search(engine.calibration, decision, probes.take([i]), of_face)
-        for i, of_face in enumerate(hits)
-    ]
-    unsettled = {one for each in searched for one in each.unsettled}
-    known = _all_faces(gallery, group, unsettled, contract)
-    if newest is not None:
+    contract, fetched = engine.embedder.contract, top + RERANKED
+    while True:
+        with stage("search"):
+            hits = gallery.search(group, probes.vector, k=fetched, contract=contract)
+        searched = [
+            _Search(engine.calibration, decision, probes.take([i]), of_face)
+            for i, of_face in enumerate(hits)
+        ]
+        unsettled = {one for each in searched for one in each.unsettled}
+        known = _all_faces(gallery, group, unsettled, contract)
+        if newest is None:
+            break
         known = _up_to(newest, known)
+        cut = [each for each in searched if len(each.hits) == fetched]
         for each in searched:
             each.hits = [hit for hit in each.hits if hit.person_id in known]
+        if fetched >= MOST_FETCHED or all(len(each.hits) >= top for each in cut):
+            break
+        fetched *= 4  # those who are too new took the places of others
     return [each.candidates(engine.embedder.metric, known)[:top] for each in searched]
 
 

@@ -18,7 +18,7 @@ from mien.service.metrics import Metrics
 from mien.service.traces import Tracing
 from mien.stages import Stage, listen
 
-__all__ = ["API_CSP", "Edge"]
+__all__ = ["API_CSP", "REQUEST_ID", "Edge"]
 
 logger = logging.getLogger("mien.service")
 

@@ -226,7 +226,7 @@ def _answer(
     dialect = request.app.state.speaker(request.url.path)
     if dialect is None:
         return answer_error(error, request_id=request.state.request_id, headers=headers)
-    answer: Response = dialect(error)
+    answer: Response = dialect(request, error)
     if answer.status_code == 405:
         answer.headers.update(headers or {})
     return answer

@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -147,7 +148,7 @@ class Gate:
         *,
         guard: Guard,
         metrics: Metrics,
-        speaker: Callable[[str], Callable[[MienError], Response] | None],
+        speaker: Callable[[str], Callable[[Request, MienError], Response] | None],
     ) -> None:
         self._app = app
         self._guard = guard
@@ -163,8 +164,10 @@ class Gate:
             except RateLimited as error:
                 self._metrics.errors.labels(error.code).inc()
                 dialect = self._speaker(scope["path"])
-                request_id = scope["state"]["request_id"]
-                answer = dialect(error) if dialect else answer_error(error, request_id=request_id)
+                if dialect is not None:
+                    answer = dialect(Request(scope), error)
+                else:
+                    answer = answer_error(error, request_id=scope["state"]["request_id"])
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)

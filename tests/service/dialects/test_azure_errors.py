@@ -47,6 +47,7 @@ class Row(NamedTuple):
     body: Any = None
     query: dict[str, str] | None = None
     says: str = ""
+    version: str = "v1.2"
 
 
 @dataclass
@@ -128,7 +129,6 @@ def detect_rows():
     yield row(*bad, faceIdTimeToLive="59")
     yield row(*bad, faceIdTimeToLive="86401")
     yield row(*bad, faceIdTimeToLive="soon")
-    yield row(*bad, returnRecognitionModel="true", returnFaceId="false")
     yield row(*bad, returnFaceLandmarks="true", detectionModel="detection_02")
     yield row(*bad, returnFaceAttributes="blur", detectionModel="detection_02")
     yield row(*bad, returnFaceAttributes="mask")
@@ -145,6 +145,7 @@ def detect_rows():
     yield row(400, "InvalidURL", {"url": "http://10.255.0.1/photo.jpg"})
     yield row(400, "InvalidImage", "{text}", "Decoding error, image format unsupported.")
     yield row(400, "InvalidImage", "{broken}")
+    yield row(404, "SessionImageNotFound", {"sessionImageId": "{nobody}"})
     yield row(400, "InvalidImageSize", "{short}", "Image size is too small.")
     yield row(400, "InvalidImageSize", "{big}", "Image size is too big.")
     for name in ("hair", "facialHair", "makeup", "age", "gender", "emotion"):
@@ -201,6 +202,8 @@ def identify_rows():
         yield row(400, "BadArgument", **old, says=incompatible)
     yield row(400, "DynamicPersonGroupNotFound", dynamicPersonGroupId="gone")
     yield row(400, "MissingIdentificationScopeParameters")
+    neither = Row(400, "PersonGroupIdAndLargePersonGroupIdBothNull", "POST", "/identify")
+    yield neither._replace(body={"faceIds": ["{face}"]}, version="v1.0")
     both = {"personGroupId": "here", "largePersonGroupId": "here"}
     yield row(400, "PersonGroupIdAndLargePersonGroupIdBothNotNull", **both)
     combined = "IncompatibleIdentificationScopeParametersCombination"
@@ -388,7 +391,8 @@ def send(azure, world, row):
         options["headers"] = {"Content-Type": "application/json"}
     elif body is not None:
         options["json"] = body
-    return azure.send(row.method, world.fill(row.path), **options)
+    base = str(azure.client.base_url).replace("v1.2", row.version).rstrip("/")
+    return azure.send(row.method, base + world.fill(row.path), **options)
 
 
 def refused(answer):
@@ -441,7 +445,8 @@ def test_a_key_without_the_scope_is_403(azure):
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", ""])
 def test_a_body_of_another_kind_is_415(azure, kind):
     answer = azure.send("POST", "/detect", content=b"x" * 2000, headers={"Content-Type": kind})
-    assert refused(answer) == (415, "UnsupportedMediaType")
+    assert refused(answer) == (415, "BadArgument")
+    assert answer.json()["error"]["message"] == "Invalid Media Type."
 
 
 def test_a_json_body_beyond_its_limit_is_refused(azure):

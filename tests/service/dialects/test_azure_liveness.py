@@ -249,18 +249,52 @@ def test_sessions_are_listed_by_id(azure):
         ({"authTokenTimeToLiveInSeconds": 86401}, "InvalidTokenLifetime"),
         ({"authTokenTimeToLiveInSeconds": "long"}, "InvalidTokenLifetime"),
         ({"deviceCorrelationId": None}, "InvalidDeviceCorrelationId"),
-        ({"deviceCorrelationId": "d" * 65}, "BadArgument"),
+        ({"deviceCorrelationId": "d" * 65}, "InvalidDeviceCorrelationId"),
+        ({"deviceCorrelationId": 7}, "InvalidDeviceCorrelationId"),
+        ({"deviceCorrelationIdSetInClient": "perhaps"}, "InvalidRequestBody"),
+        ({"sendResultsToClient": 7}, "InvalidRequestBody"),
     ],
 )
-def test_a_session_that_cannot_be(azure, change, code):
-    answer = azure.send("POST", PREVIEW, json={**WANTED, **change})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+@pytest.mark.parametrize("path", ALL)
+def test_a_session_that_cannot_be(azure, path, change, code):
+    wanted = {**WANTED, **change}
+    if path in (PREVIEW, RELEASED):
+        answer = azure.send("POST", path, json=wanted)
+    elif path == PREVIEW_VERIFY:
+        files = {"Parameters": (None, json.dumps(wanted)), "VerifyImage": ("a", b"x" * 2000)}
+        answer = azure.send("POST", path, files=files)
+    else:
+        flat = {name: str(value) for name, value in wanted.items() if value is not None}
+        answer = azure.send("POST", path, data=flat, files={"verifyImage": ("a", b"x" * 2000)})
+        if change == {"deviceCorrelationId": 7}:  # a text like any other
+            code = "InvalidImage"
+    if path in (RELEASED, RELEASED_VERIFY) and change == {"deviceCorrelationId": None}:
+        code = None if path == RELEASED else "InvalidImage"  # the release does not need it
+    found = answer.json().get("error", {}).get("code")
+    assert (answer.status_code, found) == (400 if code else 200, code)
+
+
+@pytest.mark.parametrize("path", [PREVIEW, RELEASED])
+def test_a_body_that_is_none_is_told_with_the_sessions_own_code(azure, path):
+    for body in (b"{", b"[]", b""):
+        answer = azure.send(
+            "POST", path, content=body, headers={"Content-Type": "application/json"}
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidRequestBody")
+
+
+def test_a_form_that_is_none_is_told_with_the_sessions_own_code(azure):
+    for boundary in ("x", ""):
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        answer = azure.send("POST", RELEASED_VERIFY, content=b"--y--", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidRequestBody")
 
 
 @pytest.mark.parametrize("path", [PREVIEW_VERIFY, RELEASED_VERIFY])
 def test_verification_needs_a_photo_of_one_face(azure, photo_of, path):
     answer = azure.send("POST", path, json=WANTED)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidRequestBody")
+    begin(azure, path)
     before = azure.gallery.group(sessions.GROUP).persons
     name = "VerifyImage" if path == PREVIEW_VERIFY else "verifyImage"
     for photo, code in (

@@ -13,16 +13,19 @@ from functools import cache
 from types import MappingProxyType
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mien.errors import MienError
 from mien.service.dialects import azure, compreface, luxand, nhn
 from mien.service.dialects.azure.errors import answer, of_mien
+from mien.service.dialects.azure.route import named
 from mien.service.dialects.endpoints import headers_of
 
 __all__ = ["DIALECTS", "Dialect", "routers", "speaker"]
 
-Failed = Callable[[MienError], Response]
+Failed = Callable[[Request, MienError], Response]
+"""Makes the answer to a request that an error ended before an operation had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,23 @@ class Dialect:
     failed: Failed
 
 
-def _failed_azure(error: MienError) -> Response:
-    told = answer(of_mien(error))
+def _failed_azure(request: Request, error: MienError) -> Response:
+    told = named(request, answer(of_mien(error)))
     if "Retry-After" in (headers := headers_of(error)):
         told.headers["Retry-After"] = headers["Retry-After"]
     return told
 
 
+def _whoever(failed: Callable[[MienError], Response]) -> Failed:
+    return lambda _, error: failed(error)
+
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
-        "azure": Dialect(("/azure", "/face"), azure.router, _failed_azure),
-        "nhn": Dialect((nhn.PREFIX,), nhn.router, nhn.failed),
-        "luxand": Dialect((luxand.PREFIX,), luxand.router, luxand.failed),
-        "compreface": Dialect(("/compreface",), compreface.router, compreface.failed),
+        "azure": Dialect(azure.OWN, azure.router, _failed_azure),
+        "nhn": Dialect((nhn.PREFIX,), nhn.router, _whoever(nhn.failed)),
+        "luxand": Dialect((luxand.PREFIX,), luxand.router, _whoever(luxand.failed)),
+        "compreface": Dialect(("/compreface",), compreface.router, _whoever(compreface.failed)),
     }
 )
 """Each dialect by its name."""

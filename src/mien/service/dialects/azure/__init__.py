@@ -7,8 +7,13 @@ translates one resource; what a face, a person or a group is, the gallery and th
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mien.service.dialects.azure import (
     detect,
@@ -22,13 +27,16 @@ from mien.service.dialects.azure import (
     snapshot_routes,
 )
 from mien.service.dialects.azure.description import document
-from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.route import AzureRoute
+from mien.service.dialects.azure.spelling import Spelling
 from mien.service.errors import Answer
 
-__all__ = ["PREFIXES", "router"]
+__all__ = ["OWN", "PREFIXES", "router"]
 
 PREFIXES = ("/azure/face", "/face")
+OWN = ("/azure", "/face")
+"""Whatever begins with these is answered in the API's shape."""
+"""Beginnings of the paths of all routes."""
 
 
 def router() -> APIRouter:
@@ -49,19 +57,19 @@ def router() -> APIRouter:
         for part in parts:
             first = prefix == PREFIXES[0]
             made.include_router(part, prefix=f"{prefix}/{{version}}", include_in_schema=first)
-    described = document(made.routes)
+    described = [*made.routes]
+
+    @cache
+    def description() -> dict[str, Any]:
+        return document(described)
 
     async def openapi() -> Response:
         """The dialect's description, OpenAPI 3.1."""
-        return Answer(described)
+        return Answer(description())
 
     made.add_api_route("/azure/openapi.json", openapi, include_in_schema=False)
-    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-    for path in ("/azure/{path:path}", "/face/{path:path}"):
-        made.add_api_route(path, _nothing, methods=methods, include_in_schema=False)
+    paths = [one.path for part in parts for one in part.routes if isinstance(one, APIRoute)]
+    spelling = Spelling(f"{prefix}/{{version}}{path}" for prefix in PREFIXES for path in paths)
+    for prefix in OWN:
+        made.routes.append(Route(f"{prefix}/{{path:path}}", spelling, include_in_schema=False))
     return made
-
-
-async def _nothing(request: Request) -> Response:
-    """No such route."""
-    raise AzureError(404, "ResourceNotFound", "The requested resource was not found.")

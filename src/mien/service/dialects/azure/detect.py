@@ -54,9 +54,7 @@ class Asked:
         detection, model = models.detection_model(query), models.recognition_model(query)
         face_id = boolean(query, "returnFaceId", default=True)
         landmarks = boolean(query, "returnFaceLandmarks", default=False)
-        told = boolean(query, "returnRecognitionModel", default=False)
-        if told and not face_id:
-            raise bad_argument("'returnRecognitionModel' is only valid with 'returnFaceId'.")
+        told = face_id and boolean(query, "returnRecognitionModel", default=False)
         if landmarks and detection == "detection_02":
             raise bad_argument("'returnFaceLandmarks' is not supported by detection_02.")
         low, high = probes.MIN_TTL_S, probes.MAX_TTL_S

@@ -58,11 +58,7 @@ TABLE: Mapping[str, _Row] = {
     "unknown_model": _Row(400, "BadArgument"),
     "embedding_mismatch": _Row(400, "BadArgument", "'recognitionModel' is incompatible."),
     "request_too_large": _Row(400, "BadArgument", "Request body is invalid."),
-    "unsupported_media_type": _Row(
-        415,
-        "UnsupportedMediaType",
-        "Content-Type is not in the allowed types: 'application/json', 'application/octet-stream'.",
-    ),
+    "unsupported_media_type": _Row(415, "BadArgument", "Invalid Media Type."),
     "image_decode": _UNDECODABLE,
     "image_unsupported": _UNDECODABLE,
     "image_too_large": _Row(400, "InvalidImageSize", "Image size is too big."),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mien.engine import Engine
+from mien.engine.keeping import images_for
 from mien.errors import NotFound
-from mien.gallery import Gallery, StoredFace
+from mien.gallery import Gallery, Group, StoredFace
 from mien.image import Photo
 from mien.results import Detection
 from mien.service.call import Call
@@ -21,7 +22,7 @@ from mien.service.dialects.azure.fields import (
     shown_id,
     text,
 )
-from mien.service.dialects.azure.policies import refuse_spoof
+from mien.service.dialects.azure.policies import refuse_lookalike, refuse_spoof
 from mien.types import Face, Faces
 
 __all__ = ["Registration", "change", "find", "only_face", "register", "shown"]
@@ -61,13 +62,14 @@ def register(
         mark: kept with the face too, to know it by.
 
     Raises:
-        AzureError: no face or several, or the group's own gate refuses it.
+        AzureError: no face or several, or the group's own policies refuse it.
     """
-    engine = models.engine_of(call, model)
+    engine, place = models.engine_of(call, model), call.gallery.group(group)
     photo, face = only_face(engine, data, asked.target)
-    refuse_spoof(engine, photo, face, call.gallery.group(group).settings)
+    refuse_spoof(engine, photo, face, place.settings)
+    quality = _quality(call, place, photo, face)
     embeddings = engine.embed(photo, face)
-    quality = _quality(call, group, photo, face)
+    refuse_lookalike(engine, call.gallery, place, person, embeddings)
     (stored,) = call.gallery.add_faces(
         group,
         person,
@@ -77,7 +79,9 @@ def register(
         qualities=[quality],
         user_data=asked.user_data,
         external_image_id=mark,
+        images=[images_for(photo, face[0].box, place.settings.images, call.settings)],
     )
+    call.service.metrics.enrolled.inc()
     return stored
 
 
@@ -142,13 +146,13 @@ def _centre_in(face: Face, target: Rectangle) -> bool:
     return left <= x < left + width and top <= y < top + height
 
 
-def _quality(call: Call, group: str, photo: Photo, face: Faces) -> float | None:
+def _quality(call: Call, place: Group, photo: Photo, face: Faces) -> float | None:
     """The face's quality where the group asks for one.
 
     Raises:
         AzureError: it is too low.
     """
-    least = call.gallery.group(group).settings.min_quality
+    least = place.settings.min_quality
     if least is None:
         return None
     (analysed,) = call.engine.analyze_faces(photo, face, actions=["quality"])

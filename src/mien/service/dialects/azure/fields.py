@@ -6,7 +6,7 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mien.service.dialects.azure.errors import bad_argument
@@ -15,6 +15,7 @@ __all__ = [
     "CONTAINER_DATA",
     "FACE_DATA",
     "Body",
+    "Given",
     "Rectangle",
     "boolean",
     "choice",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 Body = Mapping[str, Any]
+"""Options by name; what :func:`parse` gives is a :class:`Given`."""
+
 Rectangle = tuple[int, int, int, int]
 
 NAME = 128
@@ -39,8 +42,31 @@ CONTAINER_DATA = 16 * 1024
 FACE_DATA = 1024
 MAX_START = 64
 MAX_TOP = 1000
-MAX_BRACKETS = 64
 CONTAINER = re.compile(r"[a-z0-9_-]{1,64}")
+
+
+class Given(Mapping[str, Any]):
+    """Options by name in whatever case it is written: the API does not tell ``Url`` from ``url``.
+
+    Args:
+        pairs: names and values; of a name that comes again the last value counts.
+
+    Example:
+        >>> Given([("Top", 3)]).get("top")
+        3
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        self._values = {name.lower(): value for name, value in pairs}
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def parse(body: bytes) -> Body:
@@ -49,15 +75,13 @@ def parse(body: bytes) -> Body:
     Raises:
         AzureError: it is none.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_BRACKETS:
-        raise bad_argument("Request body is invalid.")
     try:
         found = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise bad_argument("JSON parsing error.") from None
     if not isinstance(found, dict):
         raise bad_argument("Request body is invalid.")
-    return found
+    return Given(found.items())
 
 
 def text(
@@ -109,14 +133,15 @@ def shown_id(value: str) -> str:
     return str(uuid.UUID(value))
 
 
-def uuids(given: Body, name: str, *, least: int, most: int) -> list[str]:
-    """A list of so many different UUIDs, as 32 digits each."""
+def uuids(given: Body, name: str, *, least: int, most: int, distinct: bool = True) -> list[str]:
+    """A list of so many UUIDs, as 32 digits each, in their order; ``distinct``: each once."""
     found = given.get(name)
     if not isinstance(found, list):
         raise bad_argument(f"{name} is invalid.")
     if not least <= len(found) <= most:
         raise bad_argument(f"The length of {name} is not in a valid range.")
-    return list(dict.fromkeys(hex_id(one, name) for one in found))
+    ids = [hex_id(one, name) for one in found]
+    return list(dict.fromkeys(ids)) if distinct else ids
 
 
 def whole(given: Body, name: str, *, least: int, most: int, default: int) -> int:
@@ -156,13 +181,14 @@ def boolean(given: Body, name: str, *, default: bool) -> bool:
 
 
 def choice(given: Body, name: str, known: tuple[str, ...], *, default: str) -> str:
-    """One of ``known``."""
+    """One of ``known``, in any case."""
     value = given.get(name)
     if value is None or value == "":
         return default
-    if value not in known:
-        raise bad_argument(f"'{name}' is invalid.")
-    return str(value)
+    for one in known:
+        if isinstance(value, str) and value.lower() == one.lower():
+            return one
+    raise bad_argument(f"'{name}' is invalid.")
 
 
 def page(query: Body) -> tuple[str, int]:

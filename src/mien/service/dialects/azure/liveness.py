@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from mien.errors import InvalidArgument
 from mien.service.call import Call
 from mien.service.dialects.azure import attributes, faces, sessions
 from mien.service.dialects.azure.detect import rectangle_of
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.fields import (
     Body,
+    Given,
     boolean,
     number,
     page,
@@ -44,7 +48,7 @@ from mien.service.dialects.azure.route import (
 )
 from mien.service.dialects.azure.sessions import Reference, Wanted
 from mien.service.images import Form as Parts
-from mien.service.images import parse_form
+from mien.service.images import parse_multipart
 
 __all__ = ["router"]
 
@@ -55,6 +59,7 @@ MAX_CORRELATION = 64
 PREVIEW = {False: "/detectLiveness/singleModal", True: "/detectLivenessWithVerify/singleModal"}
 RELEASED = {False: "/detectLiveness-sessions", True: "/detectLivenessWithVerify-sessions"}
 IMAGE_FIELDS = ("VerifyImage", "verifyImage")
+THRESHOLD = "verifyConfidenceThreshold"
 
 
 def router() -> APIRouter:
@@ -78,15 +83,18 @@ def _add_common(router: APIRouter, path: str, *, verify: bool, form: Form) -> No
     async def create(call: Writing) -> Response:
         """Begin a session."""
 
+        def check(body: Body) -> Wanted:
+            return _wanted(body, verify=verify, correlated=as_preview)
+
         def work(body: Body, reference: Reference | None = None) -> dict[str, Any]:
-            wanted = _wanted(body, verify=verify, correlated=as_preview, reference=reference)
-            one, token = sessions.begin(call, wanted)
+            one, token = sessions.begin(call, replace(check(body), reference=reference))
             record, wanted = sessions.find(call, one, verify=verify)
             return begun(form(record, wanted), wanted, record, token, as_preview=as_preview)
 
-        if not verify:
-            return done(await with_body(call, work))
-        return done(await _with_reference(call, work))
+        with _as_invalid_body():
+            if not verify:
+                return done(await with_body(call, work))
+            return done(await _with_reference(call, check, work))
 
     @router.get(path + "/{session}", name=f"get {name}")
     async def show(call: Reading, session: str) -> Response:
@@ -139,26 +147,31 @@ async def _session_image(call: Reading, image: str) -> Response:
 # ---------------------------------------------------------------------- requests
 
 
-def _wanted(
-    body: Body, *, verify: bool, correlated: bool, reference: Reference | None = None
-) -> Wanted:
+def _wanted(body: Body, *, verify: bool, correlated: bool) -> Wanted:
     mode = body.get("livenessOperationMode")
     if mode not in MODES:
         raise AzureError(400, "InvalidLivenessOperationMode", "'livenessOperationMode' is invalid.")
-    correlation = text(body, "deviceCorrelationId", most=MAX_CORRELATION)
-    in_client = boolean(body, "deviceCorrelationIdSetInClient", default=False)
-    if correlated and not correlation and not in_client:
-        raise AzureError(400, "InvalidDeviceCorrelationId", "'deviceCorrelationId' is missing.")
+    correlation = _correlation(body, needed=correlated)
     return Wanted(
         verify=verify,
         mode=str(mode),
         seconds=_seconds(body.get("authTokenTimeToLiveInSeconds")),
         correlation=correlation,
         tells_device=boolean(body, "sendResultsToClient", default=False),
-        threshold=number(body, "verifyConfidenceThreshold", default=0.5) or 0.0,
-        reference=reference,
+        threshold=number(body, THRESHOLD, default=0.5) or 0.0,
         created=sessions.moment(datetime.now(UTC)),
     )
+
+
+def _correlation(body: Body, *, needed: bool) -> str | None:
+    """The client's name for the device, if it is not the device that tells it."""
+    in_client = boolean(body, "deviceCorrelationIdSetInClient", default=False)
+    if needed and not in_client and not body.get("deviceCorrelationId"):
+        raise AzureError(400, "InvalidDeviceCorrelationId", "'deviceCorrelationId' is missing.")
+    try:
+        return text(body, "deviceCorrelationId", most=MAX_CORRELATION) or None
+    except AzureError as error:
+        raise AzureError(400, "InvalidDeviceCorrelationId", error.message) from None
 
 
 def _seconds(given: object) -> int:
@@ -176,21 +189,22 @@ def _seconds(given: object) -> int:
 
 
 async def _with_reference(
-    call: Call, work: Callable[[Body, Reference], dict[str, Any]]
+    call: Call,
+    check: Callable[[Body], Wanted],
+    work: Callable[[Body, Reference], dict[str, Any]],
 ) -> dict[str, Any]:
     """A multipart body: the session's parameters and the photo to compare with."""
-    kind = call.request.headers.get("content-type", "")
-    if not kind.lower().startswith("multipart/form-data"):
-        raise _invalid("Send multipart/form-data with the photo to compare with.")
 
     def read(body: bytes, content_type: str) -> Parts:
-        field = IMAGE_FIELDS[b'name="VerifyImage"' not in body and b"name=VerifyImage" not in body]
-        return parse_form(body, content_type=content_type, fields=(field,), max_images=1)
+        parts = parse_multipart(body, content_type=content_type, fields=IMAGE_FIELDS, max_images=1)
+        if parts is None or len(parts.images) != 1:
+            raise _invalid("Send multipart/form-data with the photo to compare with.")
+        return parts
 
     def begin(parts: Parts) -> dict[str, Any]:
         (images,) = parts.images.values()
         given = _parameters(parts.options)
-        _wanted(given, verify=True, correlated=False)  # before anything is kept
+        check(given)  # before anything is kept
         reference = _reference(call, images[0].data, given)
         try:
             return work(given, reference)
@@ -201,18 +215,18 @@ async def _with_reference(
     return await call.with_upload(read, begin)
 
 
-def _parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(given: Mapping[str, Any]) -> Body:
     """``Parameters`` as JSON, or one part each; numbers in parts are text."""
-    rest = {name: value for name, value in given.items() if name.lower() != "parameters"}
-    packed = [value for name, value in given.items() if name.lower() == "parameters"]
-    found = {**rest, **(parse(packed[0].encode()) if packed else {})}
-    threshold = found.get("verifyConfidenceThreshold")
+    flat = Given(given.items())
+    packed = flat.get("Parameters")
+    found = {**flat, **({} if packed is None else parse(packed.encode()))}
+    threshold = found.get(THRESHOLD.lower())
     if isinstance(threshold, str):
         try:
-            found["verifyConfidenceThreshold"] = float(threshold)
+            found[THRESHOLD.lower()] = float(threshold)
         except ValueError:
-            raise _invalid("'verifyConfidenceThreshold' is invalid.") from None
-    return found
+            raise _invalid(f"'{THRESHOLD}' is invalid.") from None
+    return Given(found.items())
 
 
 def _reference(call: Call, data: bytes, given: Body) -> Reference:
@@ -245,3 +259,14 @@ def _reference(call: Call, data: bytes, given: Body) -> Reference:
 
 def _invalid(message: str) -> AzureError:
     return AzureError(400, "InvalidRequestBody", message)
+
+
+@contextmanager
+def _as_invalid_body() -> Iterator[None]:
+    """Sessions have a code of their own for what is a BadArgument elsewhere."""
+    try:
+        yield
+    except AzureError as error:
+        raise _invalid(error.message) if error.code == "BadArgument" else error from None
+    except InvalidArgument as error:
+        raise _invalid(error.message) from None

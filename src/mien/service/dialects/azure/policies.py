@@ -1,18 +1,27 @@
-"""What a group and the server ask of whoever is registered or searched: liveness, and the log."""
+"""What a group and the server ask of whoever is registered or searched, and the log of it."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from mien.answers import Candidate
 from mien.engine import Engine, LivenessCheck, living
-from mien.gallery import GroupSettings
+from mien.engine.lookalikes import lookalike
+from mien.gallery import Gallery, Group, GroupSettings
 from mien.image import Photo
 from mien.service.call import Call
 from mien.service.dialects.azure.errors import AzureError
-from mien.types import Faces
+from mien.service.dialects.azure.fields import shown_id
+from mien.types import Embeddings, Faces
 
-__all__ = ["log_search", "log_verification", "refuse_spoof", "refuse_unseen"]
+__all__ = [
+    "log_search",
+    "log_verification",
+    "refuse_lookalike",
+    "refuse_spoof",
+    "refuse_unseen",
+]
 
 
 def refuse_spoof(
@@ -28,6 +37,32 @@ def refuse_spoof(
         check = check.at_least(asked)
     if check.looks:
         living.refuse(check, living.verdicts(engine, photo, face, check))
+
+
+def refuse_lookalike(
+    engine: Engine, gallery: Gallery, group: Group, person: str | None, embeddings: Embeddings
+) -> None:
+    """Refuse a face that looks like somebody else of a group that wants nobody twice.
+
+    Args:
+        engine: it made the template, and its calibration decides.
+        gallery, group: where it is to be registered.
+        person: id of whose it is said to be; None: of a face list, where everybody is somebody
+            else.
+        embeddings: of the one face.
+
+    Raises:
+        AzureError: 400 InvalidImage.
+    """
+    if group.settings.duplicates != "refuse":
+        return
+    own, contract = person or uuid.uuid4().hex, engine.embedder.contract
+    hit = lookalike(engine, gallery, group, own, embeddings, contract)
+    if hit is not None:
+        who = "a face" if person is None else f"the person {shown_id(hit.person_id)}"
+        raise AzureError(
+            400, "InvalidImage", f"The face looks like {who} of this group, who may not be twice."
+        )
 
 
 def refuse_unseen(call: Call, group: str) -> None:

@@ -115,7 +115,7 @@ async def identify(call: Reading) -> Response:
 
 
 def _identified(call: Call, body: Body) -> list[dict[str, Any]]:
-    ids = uuids(body, "faceIds", least=1, most=MAX_IDENTIFY)
+    ids = uuids(body, "faceIds", least=1, most=MAX_IDENTIFY, distinct=False)
     top = whole(
         body,
         "maxNumOfCandidatesReturned",
@@ -124,7 +124,7 @@ def _identified(call: Call, body: Body) -> list[dict[str, Any]]:
         default=DEFAULT_CANDIDATES,
     )
     threshold = number(body, "confidenceThreshold")
-    scope = _scope(body)
+    scope = _scope(body, version=call.request.path_params["version"])
     if scope == "personIds":
         persons = directory_scope.persons(body)
         model, embeddings = probes.joined(probes.load(call.gallery, ids))
@@ -154,9 +154,15 @@ def _identified(call: Call, body: Body) -> list[dict[str, Any]]:
 SCOPES = (PERSON_GROUP.key, LARGE_PERSON_GROUP.key, DYNAMIC.key, "personIds")
 
 
-def _scope(body: Body) -> str:
+def _scope(body: Body, *, version: str) -> str:
     """The one place that the request searches."""
     named = [name for name in SCOPES if body.get(name) is not None]
+    if not named and version.lower() == "v1.0":  # it knows the two kinds of groups only
+        raise AzureError(
+            400,
+            "PersonGroupIdAndLargePersonGroupIdBothNull",
+            "Large person group ID and person group ID are both null.",
+        )
     if not named:
         raise AzureError(
             400,
@@ -283,10 +289,11 @@ def _similar_listed(
     log_search(call, found.group, [candidates])
     return [
         {
-            "persistedFaceId": shown_id(each.face_id or ""),
+            "persistedFaceId": shown_id(each.face_id),
             "confidence": _candidate(each)["confidence"],
         }
         for each in candidates
+        if each.face_id is not None
     ]
 
 

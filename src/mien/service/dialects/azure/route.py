@@ -19,7 +19,8 @@ from mien.service.auth import bearer
 from mien.service.call import Call, opened
 from mien.service.dialects.azure import errors
 from mien.service.dialects.azure.errors import AzureError, bad_argument
-from mien.service.dialects.azure.fields import Body, parse
+from mien.service.dialects.azure.fields import Body, Given, parse
+from mien.service.edge import REQUEST_ID
 from mien.service.errors import Answer, log_unexpected
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Reading",
     "Writing",
     "done",
+    "failed",
     "query_of",
     "with_body",
     "with_photo",
@@ -38,6 +40,7 @@ __all__ = [
 T = TypeVar("T")
 
 KEY = "Ocp-Apim-Subscription-Key"
+CLIENT_ID = "x-ms-client-request-id"
 MIN_IMAGE_BYTES = 1024
 MAX_IMAGE_BYTES = 6 * 1024 * 1024
 MAX_JSON_BYTES = 256 * 1024
@@ -48,7 +51,7 @@ scheme = APIKeyHeader(
 
 
 class AzureRoute(APIRoute):
-    """Answers every error in the API's shape, and names the request in ``apim-request-id``."""
+    """Answers every error in the API's shape, and names the request in every answer."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, wrapped."""
@@ -56,16 +59,15 @@ class AzureRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                response = await handler(request)
+                return named(request, await handler(request))
             except Exception as error:
-                response = _failed(request, error)
-            response.headers["apim-request-id"] = _request_id(request)
-            return response
+                return failed(request, error)
 
         return answer
 
 
-def _failed(request: Request, error: Exception) -> Response:
+def failed(request: Request, error: Exception) -> Response:
+    """The answer to a request that an error ended."""
     request_id = request.state.request_id
     if isinstance(error, MienError):
         told = errors.of_mien(error)
@@ -77,7 +79,21 @@ def _failed(request: Request, error: Exception) -> Response:
         log_unexpected(error, request_id=request_id)
         told = AzureError(500, "InternalServerError", "Internal server error.")
     request.app.state.service.metrics.errors.labels(f"azure:{told.code}").inc()
-    return errors.answer(told)
+    return named(request, errors.answer(told))
+
+
+def named(request: Request, response: Response) -> Response:
+    """The answer with the ids of its request: Mien's own, which the log has too, and the client's.
+
+    Args:
+        request: whose.
+        response: changed in place.
+    """
+    response.headers["apim-request-id"] = _request_id(request)
+    given = request.headers.get(CLIENT_ID, "")
+    if REQUEST_ID.fullmatch(given):
+        response.headers[CLIENT_ID] = given
+    return response
 
 
 def _request_id(request: Request) -> str:
@@ -110,11 +126,24 @@ Writing = Annotated[Call, Depends(_allowed(Scope.GALLERY_WRITE))]
 
 
 def query_of(call: Call) -> Body:
-    """The query's options; what is not known is ignored, as the API does."""
-    return dict(call.request.query_params)
+    """The query's options; what is not known is ignored, as the API does.
+
+    An option that is given several times is a list, as one with commas is.
+    """
+    found: dict[str, str] = {}
+    for name, value in call.request.query_params.multi_items():
+        known = name.lower()
+        found[known] = f"{found[known]},{value}" if known in found else value
+    return Given(found.items())
 
 
-async def with_body(call: Call, work: Callable[[Body], T], *, models: bool = False) -> T:
+async def with_body(
+    call: Call,
+    work: Callable[[Body], T],
+    *,
+    models: bool = False,
+    parse: Callable[[bytes], Body] = parse,
+) -> T:
     """Read a JSON object and run ``work`` with it: on a worker for records, or for photos."""
     if _kind(call) not in ("application/json", ""):
         raise UnsupportedMediaType("Send application/json.")
@@ -160,6 +189,8 @@ def done(
 
 def _url(body: Body) -> str:
     url = body.get("url")
+    if url is None and body.get("sessionImageId") is not None:
+        raise AzureError(404, "SessionImageNotFound", "Session images are not kept.")
     if not isinstance(url, str) or not url:
         raise bad_argument("Request body is invalid.")
     return url
