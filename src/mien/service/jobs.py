@@ -198,6 +198,7 @@ class JobRunner:
             threads=self._threads,
             ahead=self._ahead,
             create_group=False,
+            job_id=job.id,
         )
         items = _items(gallery, jobs, job, outcomes)
         try:

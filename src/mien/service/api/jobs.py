@@ -17,7 +17,7 @@ from mien.gallery.checks import external_id, person_name
 from mien.gallery.jobs import Jobs
 from mien.service.call import Reading, Writing, options
 from mien.service.images import MAX_BRACKETS, from_base64, parse_form, parse_json
-from mien.service.openapi import BASE64, BINARY, errors, query
+from mien.service.openapi import BASE64, BINARY, BODY, errors, query, with_header
 from mien.service.schemas import (
     ItemOptions,
     JobAnswer,
@@ -34,7 +34,7 @@ router = APIRouter(tags=["jobs"])
 FIELD = "archive"
 MEMBERS = {"image", "person", "external_image_id"}
 TEXT = {"type": "string"}
-BODY: dict[str, Any] = {
+PHOTOS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -73,17 +73,13 @@ BODY: dict[str, Any] = {
     "/v1/groups/{group}/jobs/enroll",
     status_code=202,
     response_model=JobAnswer,
-    responses=errors(
-        "image_decode",
-        "request_too_large",
-        "unsupported_media_type",
-        "not_found",
-        "limit_exceeded",
-        "gallery_unavailable",
-    ),
-    openapi_extra=BODY,
+    responses={
+        **errors("image_decode", "not_found", "limit_exceeded", *BODY),
+        **with_header(202, "Location"),
+    },
+    openapi_extra=PHOTOS,
 )
-async def enroll(call: Writing, group: str) -> Response:
+async def enroll_archive(call: Writing, group: str) -> Response:
     """Enrol a zip (one folder per person, or a `manifest.csv`), or a list of photos in JSON.
 
     The answer comes before the work is done: ask for the job's state. Persons are created when
@@ -96,7 +92,7 @@ async def enroll(call: Writing, group: str) -> Response:
         return _shown(call.service.jobs.enroll(call.gallery, group, archive))
 
     content = await call.with_upload(lambda body, kind: _archive(body, kind, most), work)
-    return call.answer(content, status=202)
+    return call.answer(content, status=202, at=f"/v1/jobs/{content['id']}")
 
 
 @router.get(

@@ -7,6 +7,7 @@ which are spoken.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 
 from fastapi import APIRouter
@@ -25,5 +26,10 @@ DIALECTS: Mapping[str, Callable[[], APIRouter]] = MappingProxyType(
 
 
 def routers(names: Iterable[str]) -> list[APIRouter]:
-    """The routes of these dialects."""
-    return [DIALECTS[name]() for name in names]
+    """The routes of these dialects, made once in a process: they hold nothing of an app."""
+    return [_made(name) for name in names]
+
+
+@cache
+def _made(name: str) -> APIRouter:
+    return DIALECTS[name]()

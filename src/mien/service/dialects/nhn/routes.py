@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 import mien
 from mien.errors import MienError, Overloaded
-from mien.service.auth import KeyCache
 from mien.service.dialects.endpoints import Endpoint
 from mien.service.dialects.nhn.access import caller
 from mien.service.dialects.nhn.codes import Refused, Result, result_of
@@ -32,12 +31,12 @@ Every answer has the HTTP status 200 and says in `header` how it went.
 
 def router() -> APIRouter:
     """All routes of the dialect, and ``/nhn/openapi.json``, which describes them."""
-    made, opened_by_id = APIRouter(prefix=PREFIX), KeyCache()
+    made = APIRouter(prefix=PREFIX)
     for operation in OPERATIONS:
         for route in operation.routes:
             made.add_api_route(
                 route.path,
-                _endpoint(operation, route, opened_by_id),
+                _endpoint(operation, route),
                 methods=[route.method],
                 name=f"{operation.name} {route.version}",
                 operation_id=f"{operation.name} {route.version}",
@@ -61,11 +60,10 @@ def router() -> APIRouter:
     return made
 
 
-def _endpoint(operation: Operation, route: Route, opened_by_id: KeyCache) -> Endpoint:
-    keyless = opened_by_id if route.version == "v1.0" else None
-
+def _endpoint(operation: Operation, route: Route) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         service: Service = request.app.state.service
+        keyless = service.opened_by_id if route.version == "v1.0" else None
         path = {name: str(value) for name, value in request.path_params.items()}
         try:
             call = await caller(request, path["appKey"], operation.scope, keyless=keyless)
