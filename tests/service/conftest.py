@@ -65,17 +65,22 @@ def _described():
 def assert_described(request: httpx.Request, answer: httpx.Response) -> None:
     """Whatever a test asks of ``/v1``: the description names the status and the headers."""
     path = request.url.raw_path.partition(b"?")[0].decode()
-    for method, pattern, answers in _described():
-        if method == request.method and pattern.fullmatch(path):
-            break
-    else:
+    answers = next(
+        (
+            answers
+            for method, pattern, answers in _described()
+            if method == request.method and pattern.fullmatch(path)
+        ),
+        None,
+    )
+    if answers is None:
         return
     said = answers.get(str(answer.status_code))
-    assert said, f"{method} {path} answers {answer.status_code}, which is not described"
+    assert said, f"{request.method} {path} answers {answer.status_code}, which is not described"
     headers = {name.lower() for name in said["headers"]}
     for name in HEADERS:
         if name.lower() in answer.headers:
-            assert name.lower() in headers, f"{method} {path} {answer.status_code}: {name}"
+            assert name.lower() in headers, f"{path} {answer.status_code}: {name}"
 
 
 class AppTransport(httpx.BaseTransport):

@@ -33,6 +33,7 @@ __all__ = [
     "new_id",
     "page",
     "release",
+    "set_progress",
     "start",
     "unfinished",
     "unfinished_anywhere",
@@ -234,6 +235,15 @@ def add_items(connection: sa.Connection, row: JobRow, found: Sequence[JobItem]) 
         jobs.update().where(jobs.c.seq == row.seq).values(done=done, rejected=rejected)
     )
     return replace(row.job, done=done, rejected=rejected)
+
+
+def set_progress(
+    connection: sa.Connection, row: JobRow, *, done: int, total: int, rejected: int
+) -> Job:
+    """Say how far a job is."""
+    values = {"done": done, "total": total, "rejected": rejected}
+    connection.execute(jobs.update().where(jobs.c.seq == row.seq).values(**values))
+    return replace(row.job, done=done, total=total, rejected=rejected)
 
 
 def items(connection: sa.Connection, row: JobRow, *, after: int, limit: int) -> list[JobItem]:

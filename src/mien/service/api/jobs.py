@@ -27,7 +27,7 @@ from mien.service.schemas import (
     PageOptions,
 )
 
-__all__ = ["router"]
+__all__ = ["job_shown", "router"]
 
 router = APIRouter(tags=["jobs"])
 
@@ -89,7 +89,7 @@ async def enroll_archive(call: Writing, group: str) -> Response:
     most = call.settings.bulk_max_photos
 
     def work(archive: bytes) -> dict[str, Any]:
-        return _shown(call.service.jobs.enroll(call.gallery, group, archive))
+        return job_shown(call.service.jobs.enroll(call.gallery, group, archive))
 
     content = await call.with_upload(lambda body, kind: _archive(body, kind, most), work)
     return call.answer(content, status=202, at=f"/v1/jobs/{content['id']}")
@@ -105,7 +105,7 @@ async def list_jobs(call: Reading) -> Response:
     def work() -> dict[str, Any]:
         found = Jobs(call.gallery).jobs(after=page.after, limit=page.limit + 1)
         following = found[page.limit - 1].id if len(found) > page.limit else None
-        return {"jobs": [_shown(job) for job in found[: page.limit]], "next": following}
+        return {"jobs": [job_shown(job) for job in found[: page.limit]], "next": following}
 
     return call.answer(await call.with_records(work))
 
@@ -113,7 +113,7 @@ async def list_jobs(call: Reading) -> Response:
 @router.get("/v1/jobs/{job_id}", response_model=JobAnswer, responses=errors("not_found"))
 async def show_job(call: Reading, job_id: str) -> Response:
     """One job: its state and how far it is."""
-    return call.answer(await call.with_records(lambda: _shown(Jobs(call.gallery).job(job_id))))
+    return call.answer(await call.with_records(lambda: job_shown(Jobs(call.gallery).job(job_id))))
 
 
 @router.get(
@@ -141,7 +141,8 @@ async def cancel_job(call: Writing, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def job_shown(job: Job) -> dict[str, Any]:
+    """A job as it is answered."""
     shown = job.to_dict()
     del shown["options"]
     return {**shown, "group": job.options["group"], "enrolled": job.done - job.rejected}
