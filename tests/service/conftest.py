@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -21,6 +23,8 @@ from mien.engine import Engine
 from mien.gallery import Gallery, GalleryLimits
 from mien.liveness import PassiveLiveness
 from mien.service import create_app
+from mien.service.described import document
+from mien.service.headers import HEADERS
 from mien.service.state import Service
 from mien.testing import (
     MockDetector,
@@ -45,6 +49,38 @@ def blank(width: int = 64, height: int = 64) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (width, height), (120, 130, 140)).save(out, "PNG")
     return out.getvalue()
+
+
+@cache
+def _described():
+    """Method, pattern of the path, and answers of each operation, fixed paths before others."""
+    found = [
+        (method.upper(), re.compile(re.sub(r"{\w+}", "[^/]+", path)), operation["responses"])
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return sorted(found, key=lambda one: one[1].pattern.count("[^/]+"))
+
+
+def assert_described(request: httpx.Request, answer: httpx.Response) -> None:
+    """Whatever a test asks of ``/v1``: the description names the status and the headers."""
+    path = request.url.raw_path.partition(b"?")[0].decode()
+    answers = next(
+        (
+            answers
+            for method, pattern, answers in _described()
+            if method == request.method and pattern.fullmatch(path)
+        ),
+        None,
+    )
+    if answers is None:
+        return
+    said = answers.get(str(answer.status_code))
+    assert said, f"{request.method} {path} answers {answer.status_code}, which is not described"
+    headers = {name.lower() for name in said["headers"]}
+    for name in HEADERS:
+        if name.lower() in answer.headers:
+            assert name.lower() in headers, f"{path} {answer.status_code}: {name}"
 
 
 class AppTransport(httpx.BaseTransport):
@@ -74,6 +110,7 @@ class AppTransport(httpx.BaseTransport):
         sent = httpx.Request(request.method, request.url, headers=request.headers, content=body())
         answer = await self._transport.handle_async_request(sent)
         content = b"".join([chunk async for chunk in answer.stream])
+        assert_described(request, answer)
         return httpx.Response(answer.status_code, headers=answer.headers, content=content)
 
     def close(self) -> None:

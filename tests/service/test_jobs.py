@@ -381,3 +381,40 @@ def test_a_closed_pool_cancels_what_waits_in_the_background():
     with error:
         Background(open_pool).submit(lambda: 1 // 0).result(5)
     open_pool.close(timeout_s=5)
+
+
+def test_a_running_job_brings_nobody_back_who_was_erased(open_house):
+    photos = {
+        f"{name}/{i}.png": png(1 + n, size=(120, 160 + i))
+        for n, name in enumerate(("ann", "bea"))
+        for i in range(9)
+    }
+    house = open_house()
+    client, begun, erased = house.client, threading.Event(), threading.Event()
+    add_faces, person = house.gallery.__class__.add_faces, "/v1/groups/staff/persons/anna"
+
+    def held(self, *args, **options):
+        if self.size("staff") == 4:
+            begun.set()
+            assert erased.wait(30)
+        return add_faces(self, *args, **options)
+
+    client.post("/v1/groups", json={"name": "staff"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.gallery.__class__, "add_faces", held)
+        job_id = client.post(URL, content=packed(photos), headers=ZIP).json()["id"]
+        assert begun.wait(30)
+        client.patch(person[:-1], json={"name": "anna"})
+        client.post("/v1/groups/staff/persons", json={"name": "cho"})
+        assert client.post(f"{person}/erase").json()["faces"] == 4
+        erased.set()
+        job = ended(client, job_id)
+    assert (job["state"], job["enrolled"], job["rejected"]) == ("done", 13, 5)
+    names = [one["name"] for one in client.get("/v1/groups/staff/persons").json()["persons"]]
+    assert names == ["bea", "cho"]
+    page = client.get(f"/v1/jobs/{job_id}/items")
+    items = page.json()["items"]
+    refused = [one for one in items if one["state"] == "rejected"]
+    assert {tuple(one["reasons"]) for one in refused} == {("person_erased",)}
+    assert "ann" not in page.text
+    assert Jobs(house.gallery).job(job_id).options == {"group": "staff"}

@@ -28,6 +28,7 @@ from mien.errors import (
     InvalidArgument,
     NotFound,
 )
+from mien.gallery.ledger import PERSON_ERASED
 from mien.gallery.origins import face_of_photo
 from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings, ImagePolicy
 from mien.image import ImageInput, Photo
@@ -132,7 +133,13 @@ Look = Callable[[Photo, LookOptions], Looked]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where photos go, and what the group asks of them."""
+    """Where photos go, and what the group asks of them.
+
+    Attributes:
+        job_id: the job that the photos are of, or None.
+        called: ids of the persons whom the job has given a face, by the name that it calls them;
+            they may be renamed meanwhile.
+    """
 
     engine: Engine
     gallery: Gallery
@@ -141,6 +148,8 @@ class _Place:
     create_group: bool
     check: LivenessCheck
     look: Look
+    job_id: str | None
+    called: dict[str, str]
 
 
 def photos_of(
@@ -171,6 +180,7 @@ def enroll_each(
     ahead: int | None = None,
     create_group: bool = True,
     look: Look | None = None,
+    job_id: str | None = None,
 ) -> Generator[PhotoOutcome, None, None]:
     """See :meth:`mien.Engine.enroll_each`.
 
@@ -181,6 +191,7 @@ def enroll_each(
         ahead: photos that are looked at before their turn; None: twice the thread budget.
         create_group: make the group where it is missing.
         look: looks at a photo; None: the engine does.
+        job_id: the job that the photos are of; who is erased meanwhile stays erased.
 
     Raises:
         NotFound: no such group, and ``create_group`` is False.
@@ -189,7 +200,15 @@ def enroll_each(
         gallery.group(group)
     check = living.asked(engine, None) if check is None else check
     wanted = partial(
-        _place, engine, gallery, group, create_group=create_group, check=check, look=look
+        _place,
+        engine,
+        gallery,
+        group,
+        create_group=create_group,
+        check=check,
+        look=look,
+        job_id=job_id,
+        called={},
     )
     place = wanted()
     pool = threads or engine.pool
@@ -248,6 +267,8 @@ def _place(
     create_group: bool,
     check: LivenessCheck,
     look: Look | None,
+    job_id: str | None,
+    called: dict[str, str],
 ) -> _Place:
     """Refuse a group whose model is not here; one that is missing is made for the first face."""
     settings = DEFAULT_SETTINGS
@@ -260,7 +281,7 @@ def _place(
     if check.looks:
         _ = engine.liveness
     look = partial(look_at, engine) if look is None else look
-    return _Place(engine, gallery, group, settings, create_group, check, look)
+    return _Place(engine, gallery, group, settings, create_group, check, look, job_id, called)
 
 
 def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
@@ -369,10 +390,11 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutco
         warning = _other(place, photo, found.embeddings.take([0]))
         if warning is not None and made.settings.duplicates == "refuse":
             return PhotoOutcome(photo, None, warning, None, prepared.sha256)
+    known = place.called.get(photo.person)
     try:
         stored = gallery.add_faces(
             place.group,
-            photo.person,
+            known or photo.person,
             found.embeddings.take([0]),
             contract=found.contract,
             source_sha256=prepared.sha256,
@@ -380,13 +402,22 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutco
             qualities=[prepared.quality],
             external_image_id=photo.external_image_id,
             images=[prepared.images],
-            create_person=True,
+            create_person=known is None,
+            job_id=place.job_id,
         )
     except AlreadyExists:
         return PhotoOutcome(photo, None, _duplicate(photo.name), None, prepared.sha256)
+    except NotFound as error:
+        if known is None and error.details.get("reason") != PERSON_ERASED:
+            raise
+        gallery.group(place.group)
+        rejection = Rejection(photo.name, (PERSON_ERASED,), "The person is not there any more.")
+        return PhotoOutcome(photo, None, rejection, None, prepared.sha256)
     except ConsentMissing as error:
         rejection = Rejection(photo.name, (error.code,), error.message)
         return PhotoOutcome(photo, None, rejection, None, prepared.sha256)
+    if place.job_id is not None:
+        place.called[photo.person] = stored[0].person_id
     return PhotoOutcome(
         photo, stored[0].id, None, warning, prepared.sha256, liveness=prepared.liveness
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -26,7 +27,9 @@ __all__ = ["MissingFace", "Options", "Reembedding", "middle_face", "reembed"]
 
 Reason = Literal["no_image", "no_face", "image_unusable"]
 
-_AT_ONCE = 64  # faces of one transaction
+AT_ONCE = 64
+"""Faces that are laid aside in one transaction."""
+
 _SAME_FACE_IOU = 0.3  # another detector draws its boxes otherwise
 
 
@@ -105,12 +108,19 @@ class Reembedding(Result):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """As the arguments of :meth:`mien.Engine.reembed`."""
+    """As the arguments of :meth:`mien.Engine.reembed`, and for jobs.
+
+    Attributes:
+        threads: who looks at the images; None: the engine's threads.
+        at_once: faces that are laid aside in one transaction.
+    """
 
     photos: str | PathLike[str] | None = None
     drop_missing: bool = False
     dry_run: bool = False
     watch: Callable[[int, int], None] | None = None
+    threads: Executor | None = None
+    at_once: int = AT_ONCE
 
 
 def reembed(
@@ -186,7 +196,8 @@ class _Work:
         """Lay aside a template of each face that waits; those that have none."""
         missing: list[MissingFace] = []
         for page in self._pages():
-            found = list(zip(page, self._engine.map(self._embed, page), strict=True))
+            look = self._engine.map if self._options.threads is None else self._options.threads.map
+            found = list(zip(page, look(self._embed, page), strict=True))
             done = [(face.id, one) for face, one in found if isinstance(one, Embeddings)]
             if done:
                 self._conversion.lay_aside([face_id for face_id, _ in done], _joined(done))
@@ -203,7 +214,7 @@ class _Work:
 
     def _pages(self) -> Iterator[list[Waiting]]:
         after = None
-        while page := self._conversion.waiting(after=after, limit=_AT_ONCE):
+        while page := self._conversion.waiting(after=after, limit=self._options.at_once):
             yield page
             after = page[-1].id
 

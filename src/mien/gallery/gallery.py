@@ -28,7 +28,7 @@ from mien.gallery.pictures import Pictures
 from mien.gallery.policy import FaceImage, GroupSettings, kinds_kept
 from mien.gallery.privacy import Privacy
 from mien.gallery.protect import KeyWrapper
-from mien.gallery.records import consents, faces, usage, vectors
+from mien.gallery.records import consents, faces, job_gone, usage, vectors
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.migrate import migrate
@@ -214,6 +214,7 @@ class Gallery(Pictures):
         user_data: str | None = None,
         images: Sequence[Sequence[FaceImage]] | None = None,
         create_person: bool = False,
+        job_id: str | None = None,
     ) -> list[StoredFace]:
         """Register faces of a person in one transaction.
 
@@ -230,9 +231,10 @@ class Gallery(Pictures):
             images: of each face, what could be kept; of them is kept, sealed, what the group's
                 setting ``images`` says.
             create_person: make the person in the same transaction where missing.
+            job_id: the job that asks for it, which does not bring back who was erased meanwhile.
 
         Raises:
-            NotFound: no such group or person.
+            NotFound: no such group or person, or one who was erased after the job was made.
             EmbeddingMismatch: not the group's contract.
             InvalidArgument: embeddings that are not finite or not of unit length; a bad hash.
             AlreadyExists: the person has this face of this photo: the same SHA-256, and the
@@ -263,6 +265,9 @@ class Gallery(Pictures):
                     )
                 ]
             else:
+                if job_id is not None:
+                    name = checks.person_name(person)
+                    job_gone.refuse(connection, self._application.seq, job_id, name)
                 find = self._ensured if create_person else self._person
                 found = find(connection, row, checks.person_name(person))
                 stored = self._register(connection, row, found, wanted, origin)

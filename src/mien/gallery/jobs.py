@@ -134,6 +134,22 @@ class Jobs:
             rows.lease(connection, job_id, worker, now + self._lease)
             return rows.add_items(connection, row, items)
 
+    def progress(
+        self, job_id: str, worker: str, *, done: int, total: int, rejected: int
+    ) -> Job | None:
+        """Say how far a job is that has not an item for everything, and renew the lease.
+
+        None: the job was cancelled, or another worker has taken it.
+        """
+        now = datetime.now(UTC)
+        with self._database.writing(self._seq) as connection:
+            row = rows.find(connection, self._seq, job_id)
+            mine = rows.leased_by(connection, job_id, now) == worker
+            if not (mine and rows.unfinished(connection, row)):
+                return None
+            rows.lease(connection, job_id, worker, now + self._lease)
+            return rows.set_progress(connection, row, done=done, total=total, rejected=rejected)
+
     def finish(
         self, job_id: str, worker: str, *, state: JobState = "done", error: str | None = None
     ) -> Job | None:

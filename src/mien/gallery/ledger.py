@@ -9,10 +9,13 @@ from typing import Any, Literal
 
 from mien.types import Result
 
-__all__ = ["AuditEntry", "Consent", "Job", "JobState", "UndoEntry"]
+__all__ = ["PERSON_ERASED", "AuditEntry", "Consent", "Job", "JobState", "UndoEntry"]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 """Where a job stands."""
+
+PERSON_ERASED = "person_erased"
+"""Why a job's photo is not enrolled: the person was erased, or deleted, after it was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,23 +12,23 @@ from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
-import mien
 from mien import dashboard
 from mien.config import Settings
 from mien.engine import Engine
 from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service import dialects, errors, pages
 from mien.service.api import routers
+from mien.service.described import Described
 from mien.service.edge import Edge
 from mien.service.guard import Gate
-from mien.service.openapi import DESCRIPTION
+from mien.service.headers import HEADERS
 from mien.service.state import Service
 from mien.service.traces import Tracing
 
 __all__ = ["create_app"]
 
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-EXPOSED = ("ETag", "Operation-Location", "Retry-After", "X-Request-ID")
+EXPOSED = (*HEADERS, "Operation-Location")
 
 
 def create_app(
@@ -53,11 +53,7 @@ def create_app(
         finally:
             await asyncio.to_thread(service.close)
 
-    app = FastAPI(
-        title="Mien",
-        version=mien.__version__,
-        description=DESCRIPTION,
-        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    app = Described(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -68,12 +64,10 @@ def create_app(
     errors.install(app)
     app.state.methods = methods = defaultdict[str, set[str]](set)
     app.state.speaker = dialects.speaker(settings.dialects)
-    spoken = dialects.routers(settings.dialects)
-    for router in (*routers(), pages.router):
-        app.include_router(router)
-    for dialect in spoken:
-        app.include_router(dialect, include_in_schema=False)
-    for router in (*routers(), pages.router, *spoken):
+    # Not include_router: it analyses every route again, in the first request, and while another
+    # thread may be in warnings.catch_warnings, which is not made for that.
+    for router in (*routers(), pages.router, *dialects.routers(settings.dialects)):
+        app.router.routes.extend(router.routes)
         for route in router.routes:
             if isinstance(route, APIRoute):
                 methods[route.path] |= route.methods or set()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from mien.service.etags import names, only_if, tag_of
 from mien.service.images import Form, parse_form, parse_json
 from mien.service.limits import RECORD_BYTES, Holding, deadline_s, read_body
 from mien.service.once import HEADER, REPLAYED, once
+from mien.service.openapi import KEY_SCHEME
 from mien.service.schemas import LivenessOptions
 from mien.service.state import Service
 from mien.service.timings import OPTION, server_timing, wanted
@@ -30,11 +31,11 @@ from mien.types import Result
 
 __all__ = [
     "Administering",
+    "Allowed",
     "Call",
     "Detecting",
     "Reading",
     "Writing",
-    "allowed",
     "guarded",
     "looked_up",
     "opened",
@@ -51,9 +52,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 CHANGING = (Scope.GALLERY_WRITE, Scope.ADMIN)
 
-scheme = HTTPBearer(
-    auto_error=False, scheme_name="API key", description="`mien keys create --app NAME` makes one."
-)
+scheme = HTTPBearer(auto_error=False, scheme_name=KEY_SCHEME)
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,26 @@ class Call:
         return only_if(self.request.headers.get("if-match"))
 
     def answer(
-        self, content: Mapping[str, Any], *, status: int = 200, tagged: bool = False
+        self,
+        content: Mapping[str, Any],
+        *,
+        status: int = 200,
+        tagged: bool = False,
+        at: str | None = None,
     ) -> Response:
-        """``content`` plus the request's id; ``tagged``: with its ``ETag``."""
+        """``content`` plus the request's id.
+
+        Args:
+            content: JSON values.
+            status: of the answer.
+            tagged: with its ``ETag``.
+            at: the path of what was made, for ``Location``.
+        """
         headers = {REPLAYED: "true"} if getattr(self.request.state, "replayed", False) else {}
         if wanted(self.request):
             headers["Server-Timing"] = server_timing(self.request)
+        if at is not None:
+            headers["Location"] = f"{self.request.scope.get('root_path', '')}{at}"
         if tagged:
             headers["ETag"] = tag = tag_of(content)
             given = self.request.headers.get("if-none-match", "")
@@ -222,16 +235,36 @@ def page_of(
     return {name: [one.to_dict() for one in shown], "next": following}
 
 
-def allowed(scope: Scope) -> Callable[..., Awaitable[Call]]:
-    """A dependency: the request's key is valid and has ``scope``."""
+@dataclass(frozen=True)
+class Allowed:
+    """A dependency: the request's key is valid and has ``scope``.
 
-    async def authorise(
+    Attributes:
+        once: an ``Idempotency-Key`` counts, where the request is a POST that changes something.
+    """
+
+    scope: Scope
+    once: bool = True
+
+    @property
+    def security(self) -> list[dict[str, list[str]]]:
+        """Whom it lets in, in the terms of OpenAPI."""
+        return [{KEY_SCHEME: [self.scope.value]}]
+
+    async def __call__(
+        self,
         request: Request,
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
     ) -> Call:
-        return await opened(request, scope, lambda: bearer(request.headers.get("authorization")))
+        """The request as a call of its key's application."""
+        call = await opened(
+            request, self.scope, lambda: bearer(request.headers.get("authorization"))
+        )
+        return call if self.once else replace(call, changes=False)
 
-    return authorise
+    def does_once(self, method: str) -> bool:
+        """Whether a request of this method is done once for its ``Idempotency-Key``."""
+        return self.once and _changes(self.scope, method)
 
 
 async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -> Call:
@@ -264,15 +297,18 @@ def _admitted(request: Request, service: Service, gallery: Gallery, scope: Scope
     """Count a request that may go on."""
     kind = next(iter(getattr(request.scope.get("route"), "tags", ())), "other")
     service.calls.count(gallery.application_name, kind)
-    call = Call(request, service, gallery, scope in CHANGING and request.method == "POST")
     wanted(request)  # refused before anything is done
-    return call
+    return Call(request, service, gallery, _changes(scope, request.method))
 
 
-Detecting = Annotated[Call, Depends(allowed(Scope.DETECT))]
-Reading = Annotated[Call, Depends(allowed(Scope.GALLERY_READ))]
-Writing = Annotated[Call, Depends(allowed(Scope.GALLERY_WRITE))]
-Administering = Annotated[Call, Depends(allowed(Scope.ADMIN))]
+def _changes(scope: Scope, method: str) -> bool:
+    return scope in CHANGING and method == "POST"
+
+
+Detecting = Annotated[Call, Depends(Allowed(Scope.DETECT))]
+Reading = Annotated[Call, Depends(Allowed(Scope.GALLERY_READ))]
+Writing = Annotated[Call, Depends(Allowed(Scope.GALLERY_WRITE))]
+Administering = Annotated[Call, Depends(Allowed(Scope.ADMIN))]
 
 
 def guarded(request: Request, check: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -8,8 +8,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError
+from typing import Any
 
 from mien.config import Settings
 from mien.engine import Engine, PhotoOutcome
@@ -20,6 +21,7 @@ from mien.gallery import Gallery, Job
 from mien.gallery.jobs import JobItem, Jobs, new_id, waiting_jobs
 from mien.service.errors import log_unexpected
 from mien.service.pool import Background, Pool
+from mien.service.reembedding import REEMBED, Bearer, reembed_group
 from mien.service.spool import Spool
 
 __all__ = ["ENROLL", "JobRunner"]
@@ -85,6 +87,30 @@ class JobRunner:
         self._wake.set()
         return job
 
+    def reembed(self, gallery: Gallery, group: str, wanted: Mapping[str, Any]) -> Job:
+        """Make a job that moves a group to another recognition model.
+
+        Args:
+            gallery, group: which.
+            wanted: what a :class:`~mien.service.reembedding.Wanted` is made of.
+
+        Raises:
+            NotFound: no such group.
+            UnknownModel: no such recognition model.
+            LimitExceeded: too many unfinished jobs.
+        """
+        found = gallery.group(group)
+        if wanted["embedder"] is not None:
+            self._engine.models.card(wanted["embedder"], "embed")
+        job = Jobs(gallery).create(
+            REEMBED,
+            options={"group": found.name, **wanted},
+            total=found.faces,
+            limit=self._settings.max_jobs,
+        )
+        self._wake.set()
+        return job
+
     def cancel(self, gallery: Gallery, job_id: str) -> None:
         """Cancel a job, or delete the record of a finished one.
 
@@ -130,10 +156,11 @@ class JobRunner:
 
     def _work_on_one(self) -> bool:
         for application, job_id in waiting_jobs(self._gallery):
-            if not self._spool.has(job_id):  # it waits on another node
-                continue
             view = self._gallery.for_application(application, actor=f"job: {job_id}")
-            job = Jobs(view).claim(job_id, self._worker)
+            jobs = Jobs(view)
+            if not self._spool.has(job_id) and jobs.job(job_id).kind == ENROLL:
+                continue  # it waits on another node
+            job = jobs.claim(job_id, self._worker)
             if job is not None:
                 self._do(view, job)
                 return True
@@ -162,7 +189,8 @@ class JobRunner:
     def _do(self, gallery: Gallery, job: Job) -> None:
         jobs = Jobs(gallery)
         try:
-            if self._enroll(gallery, jobs, job):
+            work = self._reembed if job.kind == REEMBED else self._enroll
+            if work(gallery, jobs, job):
                 jobs.finish(job.id, self._worker)
         except CancelledError:
             pass  # the pool is closing
@@ -198,6 +226,7 @@ class JobRunner:
             threads=self._threads,
             ahead=self._ahead,
             create_group=False,
+            job_id=job.id,
         )
         items = _items(gallery, jobs, job, outcomes)
         try:
@@ -207,6 +236,11 @@ class JobRunner:
         finally:
             outcomes.close()
         return True
+
+    def _reembed(self, gallery: Gallery, jobs: Jobs, job: Job) -> bool:
+        """Move a group; False: it was cancelled, or this server is stopping."""
+        bearer = Bearer(jobs, job.id, self._worker, self._stopped)
+        return reembed_group(self._engine, gallery, job, bearer, self._threads)
 
 
 def _is_open(jobs: Jobs, job_id: str) -> bool:

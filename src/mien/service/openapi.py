@@ -8,28 +8,91 @@ from typing import Any
 from pydantic import BaseModel
 
 from mien.service.errors import STATUS
+from mien.service.headers import header
 from mien.service.schemas import ErrorAnswer, NoOptions
 
-__all__ = ["DESCRIPTION", "NOT_MODIFIED", "errors", "json_body", "photo_body", "query"]
+__all__ = [
+    "BODY",
+    "DESCRIPTION",
+    "KEY_SCHEME",
+    "NOT_MODIFIED",
+    "SCHEMES",
+    "TAGS",
+    "TOKEN_SCHEME",
+    "errors",
+    "json_body",
+    "photo_body",
+    "query",
+    "with_header",
+]
 
 Json = dict[str, Any]
 
+KEY_SCHEME = "ApiKey"
+TOKEN_SCHEME = "SessionToken"  # noqa: S105 - a name
+REF = "#/components/schemas/{model}"
+
 DESCRIPTION = """
 Detect, compare and identify faces. Every answer has a `request_id`; every error has the shape
-`{"error": {"code", "message", "details"}, "request_id"}`.
+`{"error": {"code", "message", "details"}, "request_id"}`, and a `code` that does not change.
 
 Photos come in three forms: `multipart/form-data`, the file itself (`image/*`), or base64 in JSON.
 URLs and paths are not read. Box and landmark coordinates are pixels of the upright photo.
 
-A `POST` that changes something takes the header `Idempotency-Key`: sent again with the same key it
-is done once, and gets the same answer (`idempotency_conflict`, 409: the key has another request).
-Groups, persons and faces have an `ETag`: `If-None-Match` on their `GET`, `If-Match` on `PATCH` and
-`DELETE`. `?timings=true` on any route with an answer in JSON adds the header `Server-Timing`.
+A `POST` that changes something takes an `Idempotency-Key` and is done once. Groups, persons and
+faces have an `ETag`, for `If-None-Match` and `If-Match`. Lists come in pages: send `next` as
+`after`. 429 and 503 say in `Retry-After` when to ask again.
 """.strip()
+
+TAGS: list[dict[str, Any]] = [
+    {"name": name, "description": description}
+    for name, description in (
+        ("photos", "Photos without a gallery: find faces, templates, compare."),
+        ("liveness sessions", "Challenges for a device: is a live person in front of it?"),
+        ("groups", "Groups of persons, and who of one is in a photo."),
+        ("persons", "Persons of a group."),
+        ("faces", "Enrolled faces of a person, and the images that are kept with them."),
+        ("curation", "Putting groups, persons and faces in order, and taking that back."),
+        ("jobs", "Work that outlives its request."),
+        ("searches", "Searching with templates, stored faces and several photos."),
+        ("privacy", "Consent, erasure, retention and the audit log."),
+        ("archives", "An application's groups as one encrypted file."),
+        ("system", "What is running, what it has, and what it counted."),
+    )
+]
+
+SCHEMES: dict[str, Json] = {
+    KEY_SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key; `mien keys create --app NAME` makes one. An operation's "
+        "requirement names the scope that the key needs.",
+    },
+    TOKEN_SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of one liveness session, for its device.",
+    },
+}
 
 NOT_MODIFIED: dict[int | str, Json] = {
     304: {"description": "It is what the tag of the `If-None-Match` header says; no body."}
 }
+
+COMMON = (
+    "invalid_argument",
+    "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "overloaded",
+    "gallery_unavailable",
+    "deadline_exceeded",
+    "internal",
+)
+"""What every operation of ``/v1`` may answer."""
+
+BODY = ("unsupported_media_type", "request_too_large")
+"""What every operation with a body may answer."""
 
 BINARY: Json = {"type": "string", "format": "binary"}
 BASE64: Json = {
@@ -41,9 +104,8 @@ BASE64: Json = {
 
 def errors(*codes: str) -> dict[int | str, Json]:
     """The error answers of a route, beside those that every route of ``/v1`` has."""
-    common = ("unauthorized", "forbidden", "invalid_argument", "overloaded", "deadline_exceeded")
     by_status: dict[int, list[str]] = {}
-    for code in (*common, *codes):
+    for code in dict.fromkeys((*COMMON, *codes)):
         by_status.setdefault(STATUS[code], []).append(code)
     described: dict[int | str, Json] = {
         status: {"model": ErrorAnswer, "description": ", ".join(f"`{code}`" for code in found)}
@@ -53,9 +115,14 @@ def errors(*codes: str) -> dict[int | str, Json]:
     return described
 
 
+def with_header(status: int, *names: str) -> dict[int | str, Json]:
+    """Headers of the answer with this status, by their names."""
+    return {status: {"headers": {name: header(name) for name in names}}}
+
+
 def query(model: type[BaseModel]) -> Json:
     """``model``'s fields as query parameters."""
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(ref_template=REF)
     parameters = [
         {
             "name": name,
@@ -71,7 +138,7 @@ def query(model: type[BaseModel]) -> Json:
 
 def json_body(model: type[BaseModel]) -> Json:
     """A JSON body of ``model``."""
-    schema = model.model_json_schema()
+    schema = model.model_json_schema(ref_template=REF)
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -82,7 +149,7 @@ def photo_body(
     options: type[BaseModel] = NoOptions,
 ) -> Json:
     """A body of photos in three forms (two, where there are two photos), and its options."""
-    given = options.model_json_schema().get("properties", {})
+    given = options.model_json_schema(ref_template=REF).get("properties", {})
     many: Json = {"type": "array", "items": BINARY}
     files: Json = {name: many if several and name == "image" else BINARY for name in fields}
     texts: Json = dict.fromkeys(fields, BASE64)

@@ -660,11 +660,11 @@ class JobShape(Shape):
     """Work that outlives the request that asked for it."""
 
     id: str
-    kind: str = Field(description="`enroll`.")
+    kind: Literal["enroll", "reembed"]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     group: str
-    total: int = Field(description="Photos in all.")
-    done: int = Field(description="Photos that are finished; it is exact to some seconds.")
+    total: int = Field(description="Photos, or faces, in all.")
+    done: int = Field(description="Of them finished; it is exact to some seconds.")
     enrolled: int
     rejected: int
     created_at: str

@@ -41,6 +41,8 @@ class Service:
         inference: workers for photos (``settings.workers``, ``settings.queue_size``).
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
+        keys: what valid keys open; opened_by_id: what an application's id opens, where a dialect
+            needs no more.
         reading: places for bodies that are being read, apart from the workers' queues.
         archives: places for archives that are being written or read.
         jobs: does what outlives its request, on the inference workers, behind all requests.
@@ -68,6 +70,7 @@ class Service:
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
         self.keys = KeyCache()
+        self.opened_by_id = KeyCache()
         self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.fetcher = Fetcher(settings)

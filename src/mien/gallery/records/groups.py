@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from mien.errors import AlreadyExists, LimitExceeded, NotFound
 from mien.gallery.model import Group, GroupSettings, Scoring
 from mien.gallery.policy import DEFAULT_SETTINGS
-from mien.gallery.records import job_names, repeats, undo
+from mien.gallery.records import job_gone, job_names, repeats, undo
 from mien.gallery.records.schema import contracts, groups, members, persons
 from mien.types import EmbeddingContract
 
@@ -187,6 +187,7 @@ def delete(connection: sa.Connection, seq: int) -> None:
     inside = sa.select(members.c.person_seq).where(members.c.group_seq == seq)
     elsewhere = sa.select(members.c.person_seq).where(members.c.group_seq != seq)
     gone = (persons.c.seq.in_(inside), persons.c.seq.not_in(elsewhere))
+    job_gone.tell(connection, sa.select(persons.c.seq).where(*gone))
     job_names.forget(connection, sa.select(persons.c.seq).where(*gone))
     undo.forget(connection, sa.select(persons.c.id).where(*gone))
     repeats.forget_all(connection, seq)

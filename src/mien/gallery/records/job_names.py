@@ -8,12 +8,13 @@ import sqlalchemy as sa
 
 from mien.gallery.records.schema import faces, job_items, jobs, members, persons
 
-__all__ = ["ERASED", "forget"]
+__all__ = ["ERASED", "LOOKS_LIKE", "forget"]
 
 ERASED = "(erased)"
 """What stands in the place of a photo's name."""
 
-_LOOKS_LIKE = "looks_like:"  # of a reason that names another person
+LOOKS_LIKE = "looks_like:"
+"""A reason that begins so names another person."""
 
 
 def forget(connection: sa.Connection, gone: sa.Select[tuple[int]]) -> None:
@@ -53,7 +54,7 @@ def forget(connection: sa.Connection, gone: sa.Select[tuple[int]]) -> None:
         ],
         {"name": ERASED, "person": "", "sha256": None},
     )
-    others = sa.select(*key).where(inside, job_items.c.reasons.contains(_LOOKS_LIKE))
+    others = sa.select(*key).where(inside, job_items.c.reasons.contains(LOOKS_LIKE))
     changed = [
         {"job": job, "item": number, "reasons": text}
         for job, number, reasons in connection.execute(others)
@@ -78,7 +79,7 @@ def _without(text: str, names: set[str]) -> str:
     """An item's reasons and message, without the names."""
     reasons, message = json.loads(text)
     kept = [
-        _LOOKS_LIKE if reason.startswith(_LOOKS_LIKE) and reason[len(_LOOKS_LIKE) :] in names
+        LOOKS_LIKE if reason.startswith(LOOKS_LIKE) and reason[len(LOOKS_LIKE) :] in names
         else reason
         for reason in reasons
     ]  # fmt: skip

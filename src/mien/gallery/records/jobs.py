@@ -14,8 +14,9 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from mien.errors import LimitExceeded, NotFound
-from mien.gallery.ledger import Job, JobState
-from mien.gallery.records.schema import applications, job_items, jobs, meta
+from mien.gallery.ledger import PERSON_ERASED, Job, JobState
+from mien.gallery.records import job_gone, job_names
+from mien.gallery.records.schema import applications, faces, job_items, jobs, meta
 from mien.types import Result
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "new_id",
     "page",
     "release",
+    "set_progress",
     "start",
     "unfinished",
     "unfinished_anywhere",
@@ -205,7 +207,10 @@ def add_items(connection: sa.Connection, row: JobRow, found: Sequence[JobItem]) 
         job_items.c.job_seq == row.seq, job_items.c.number.in_(numbers)
     )
     known = set(connection.execute(there).scalars())
-    new = [item for item in found if item.number not in known]
+    stored = [item.face_id for item in found if item.face_id is not None]
+    there = sa.select(faces.c.id).where(faces.c.id.in_(stored))
+    alive = set(connection.execute(there).scalars())
+    new = [_nameless(row.job, item, alive) for item in found if item.number not in known]
     if not new:
         return row.job
     connection.execute(
@@ -232,6 +237,15 @@ def add_items(connection: sa.Connection, row: JobRow, found: Sequence[JobItem]) 
     return replace(row.job, done=done, rejected=rejected)
 
 
+def set_progress(
+    connection: sa.Connection, row: JobRow, *, done: int, total: int, rejected: int
+) -> Job:
+    """Say how far a job is."""
+    values = {"done": done, "total": total, "rejected": rejected}
+    connection.execute(jobs.update().where(jobs.c.seq == row.seq).values(**values))
+    return replace(row.job, done=done, total=total, rejected=rejected)
+
+
 def items(connection: sa.Connection, row: JobRow, *, after: int, limit: int) -> list[JobItem]:
     """Items in their order, those after the number ``after`` (-1: from the first)."""
     query = (
@@ -247,10 +261,16 @@ def finish(
     connection: sa.Connection, row: JobRow, state: JobState, now: datetime, error: str | None
 ) -> Job:
     """End a job, and let go of it."""
-    values = {"state": state, "finished_at": now, "error": error}
+    options = job_gone.without(row.job)
+    values = {
+        "state": state,
+        "finished_at": now,
+        "error": error,
+        "options": json.dumps(options, sort_keys=True),
+    }
     connection.execute(jobs.update().where(jobs.c.seq == row.seq).values(**values))
     release(connection, row.job.id)
-    return replace(row.job, state=state, finished_at=now, error=error)
+    return replace(row.job, options=options, state=state, finished_at=now, error=error)
 
 
 def delete(
@@ -268,6 +288,18 @@ def delete(
     connection.execute(job_items.delete().where(job_items.c.job_seq.in_(seqs)))
     connection.execute(jobs.delete().where(jobs.c.seq.in_(seqs)))
     return len(seqs)
+
+
+def _nameless(job: Job, item: JobItem, alive: set[str]) -> JobItem:
+    """An item without the names of who went before it was written down."""
+    gone = item.face_id is not None and item.face_id not in alive
+    if gone or PERSON_ERASED in item.reasons or job_gone.is_gone(job, item.person):
+        item = replace(item, name=job_names.ERASED, person="", sha256=None)
+    about = job_names.LOOKS_LIKE
+    if any(job_gone.is_gone(job, one.removeprefix(about)) for one in item.reasons):
+        kept = tuple(about if one.startswith(about) else one for one in item.reasons)
+        item = replace(item, reasons=kept, message="")
+    return item
 
 
 def _lease_name(job_id: str) -> str:

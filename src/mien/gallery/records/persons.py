@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from mien.errors import AlreadyExists, InvalidArgument, NotFound
 from mien.gallery.model import GalleryLimits, Person
-from mien.gallery.records import job_names, repeats, undo
+from mien.gallery.records import job_gone, job_names, repeats, undo
 from mien.gallery.records.changes import announce
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.schema import faces, groups, members, persons
@@ -287,6 +287,7 @@ def memberships(connection: sa.Connection, person_seq: int) -> list[Membership]:
 def delete(connection: sa.Connection, seq: int) -> list[int]:
     """Delete a person with all faces, in every group; returns those groups' numbers."""
     inside = memberships(connection, seq)
+    job_gone.tell(connection, sa.select(persons.c.seq).where(persons.c.seq == seq))
     job_names.forget(connection, sa.select(persons.c.seq).where(persons.c.seq == seq))
     repeats.forget(connection, seq)
     for group in inside:

@@ -18,6 +18,7 @@ from mien.service.api import (
     photos,
     pictures,
     privacy,
+    reembedding,
     searches,
     status,
 )
@@ -38,6 +39,7 @@ def routers() -> list[APIRouter]:
         pictures.router,
         curation.router,
         jobs.router,
+        reembedding.router,
         searches.router,
         privacy.router,
         archives.router,

@@ -6,19 +6,19 @@ import asyncio
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import ExitStack, aclosing
-from dataclasses import replace
 from functools import partial
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Annotated, Any, BinaryIO, cast
 from urllib.parse import unquote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response, StreamingResponse
 
 from mien.errors import InvalidArgument
+from mien.gallery import Scope
 from mien.gallery.archive import Passphrase
 from mien.service.archives import ArchiveAnswer, ArchiveOptions, NewArchive
-from mien.service.call import Administering, Call, options
-from mien.service.openapi import BINARY, errors, json_body, query
+from mien.service.call import Allowed, Call, options
+from mien.service.openapi import BINARY, BODY, errors, json_body, query
 from mien.service.streams import receive_into, stream_of
 
 __all__ = ["router"]
@@ -26,6 +26,9 @@ __all__ = ["router"]
 router = APIRouter(tags=["archives"])
 
 HEADER = "mien-passphrase"
+
+# A passphrase is not kept for an Idempotency-Key: an export may be asked for twice.
+Streaming = Annotated[Call, Depends(Allowed(Scope.ADMIN, once=False))]
 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -53,20 +56,17 @@ _PASSPHRASE = {
     "/v1/archive/export",
     response_class=Response,
     responses={
-        **errors("not_found", "unsupported_media_type", "request_too_large", *_KEYS),
+        **errors("not_found", *BODY, *_KEYS),
         **_FILE,
     },
     openapi_extra=json_body(NewArchive),
 )
-async def export_archive(call: Administering) -> Response:
+async def export_archive(call: Streaming) -> Response:
     """The application's groups with all that is kept of their persons, encrypted.
 
     The gallery goes on serving meanwhile; the archive is of one moment.
     """
-    # A passphrase is not kept for an Idempotency-Key: an export may be asked for twice.
-    wanted = await replace(call, changes=False).with_json(
-        lambda body: options(NewArchive, call.query, body)
-    )
+    wanted = await call.with_json(lambda body: options(NewArchive, call.query, body))
     with ExitStack() as place:
         place.enter_context(call.service.archives.hold())
         blocks = stream_of(partial(_export, call, wanted))
@@ -98,7 +98,7 @@ async def export_archive(call: Administering) -> Response:
         "parameters": [_PASSPHRASE, *query(ArchiveOptions)["parameters"]],
     },
 )
-async def import_archive(call: Administering) -> Response:
+async def import_archive(call: Streaming) -> Response:
     """Take in what an archive holds: all of it in one transaction, or nothing."""
     chosen = options(ArchiveOptions, call.query)
     key = _passphrase(call)

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from mien.service.api.persons import person_path
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.changes import (
     ChangeAnswer,
@@ -22,14 +23,14 @@ from mien.service.changes import (
     Split,
     Undo,
 )
-from mien.service.openapi import errors, json_body, query
+from mien.service.openapi import BODY, errors, json_body, query, with_header
 from mien.service.schemas import FaceAnswer, GroupAnswer, PageOptions, PersonAnswer
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["curation"])
 
-_SMALL = ("not_found", "unsupported_media_type", "request_too_large")
+_SMALL = ("not_found", *BODY)
 _MOVES = (*_SMALL, "already_exists", "limit_exceeded", "consent_missing")
 _PERSON = "/v1/groups/{group}/persons/{person}"
 _FACE = "/v1/groups/{group}/faces/{face_id}"
@@ -38,7 +39,10 @@ _FACE = "/v1/groups/{group}/faces/{face_id}"
 @router.patch(
     "/v1/groups/{group}",
     response_model=GroupAnswer,
-    responses=errors(*_SMALL, "already_exists", "precondition_failed"),
+    responses={
+        **errors(*_SMALL, "already_exists", "precondition_failed"),
+        **with_header(200, "ETag"),
+    },
     openapi_extra=json_body(GroupChange),
 )
 async def change_group(call: Writing, group: str) -> Response:
@@ -54,7 +58,10 @@ async def change_group(call: Writing, group: str) -> Response:
 @router.patch(
     _PERSON,
     response_model=PersonAnswer,
-    responses=errors(*_SMALL, "already_exists", "precondition_failed"),
+    responses={
+        **errors(*_SMALL, "already_exists", "precondition_failed"),
+        **with_header(200, "ETag"),
+    },
     openapi_extra=json_body(PersonChange),
 )
 async def change_person(call: Writing, group: str, person: str) -> Response:
@@ -103,7 +110,7 @@ async def merge_persons(call: Writing, group: str, person: str) -> Response:
     f"{_PERSON}/split",
     status_code=201,
     response_model=PersonAnswer,
-    responses=errors(*_MOVES),
+    responses={**errors(*_MOVES), **with_header(201, "Location")},
     openapi_extra=json_body(Split),
 )
 async def split_person(call: Writing, group: str, person: str) -> Response:
@@ -113,14 +120,15 @@ async def split_person(call: Writing, group: str, person: str) -> Response:
         new = options(Split, call.query, body)
         return call.gallery.split_person(group, person, new.faces, name=new.name).to_dict()
 
-    return call.answer(await call.with_json(work), status=201)
+    made = await call.with_json(work)
+    return call.answer(made, status=201, at=person_path(group, made))
 
 
 @router.post(
     "/v1/groups/{group}/members",
     status_code=201,
     response_model=PersonAnswer,
-    responses=errors(*_MOVES),
+    responses={**errors(*_MOVES), **with_header(201, "Location")},
     openapi_extra=json_body(NewMember),
 )
 async def add_member(call: Writing, group: str) -> Response:
@@ -131,7 +139,8 @@ async def add_member(call: Writing, group: str) -> Response:
         made = call.gallery.add_member(group, new.person, source=new.group, name=new.name)
         return made.to_dict()
 
-    return call.answer(await call.with_json(work), status=201)
+    made = await call.with_json(work)
+    return call.answer(made, status=201, at=person_path(group, made))
 
 
 @router.delete(
@@ -146,7 +155,7 @@ async def remove_member(call: Writing, group: str, person: str) -> Response:
 @router.patch(
     _FACE,
     response_model=FaceAnswer,
-    responses=errors(*_SMALL, "precondition_failed"),
+    responses={**errors(*_SMALL, "precondition_failed"), **with_header(200, "ETag")},
     openapi_extra=json_body(FaceChange),
 )
 async def change_face(call: Writing, group: str, face_id: str) -> Response:

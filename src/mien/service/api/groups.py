@@ -11,7 +11,15 @@ from mien.gallery import GroupSettings
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Reading, Writing, options, page_of
 from mien.service.images import Form
-from mien.service.openapi import NOT_MODIFIED, errors, json_body, photo_body, query
+from mien.service.openapi import (
+    BODY,
+    NOT_MODIFIED,
+    errors,
+    json_body,
+    photo_body,
+    query,
+    with_header,
+)
 from mien.service.schemas import (
     GroupAnswer,
     GroupPage,
@@ -30,7 +38,7 @@ router = APIRouter(tags=["groups"])
     "/v1/groups",
     status_code=201,
     response_model=GroupAnswer,
-    responses=errors("already_exists", "unsupported_media_type", "request_too_large"),
+    responses={**errors("already_exists", *BODY), **with_header(201, "ETag", "Location")},
     openapi_extra=json_body(NewGroup),
 )
 async def create_group(call: Writing) -> Response:
@@ -48,13 +56,14 @@ async def create_group(call: Writing) -> Response:
         )
         return group.to_dict()
 
-    return call.answer(await call.with_json(work), status=201, tagged=True)
+    made = await call.with_json(work)
+    return call.answer(made, status=201, tagged=True, at=f"/v1/groups/{made['name']}")
 
 
 @router.get(
     "/v1/groups",
     response_model=GroupPage,
-    responses={**errors("gallery_unavailable"), **NOT_MODIFIED},
+    responses={**errors(), **NOT_MODIFIED},
     openapi_extra=query(PageOptions),
 )
 async def list_groups(call: Reading) -> Response:

@@ -42,7 +42,7 @@ async def list_models(call: Detecting) -> Response:
     return call.answer(await call.with_records(work))
 
 
-@router.get("/v1/usage", response_model=UsageAnswer, responses=errors("gallery_unavailable"))
+@router.get("/v1/usage", response_model=UsageAnswer, responses=errors())
 async def usage(call: Reading) -> Response:
     """What the key's application holds, and how often it asked for what."""
     options(NoOptions, call.query)

@@ -17,7 +17,7 @@ from mien.gallery.checks import external_id, person_name
 from mien.gallery.jobs import Jobs
 from mien.service.call import Reading, Writing, options
 from mien.service.images import MAX_BRACKETS, from_base64, parse_form, parse_json
-from mien.service.openapi import BASE64, BINARY, errors, query
+from mien.service.openapi import BASE64, BINARY, BODY, errors, query, with_header
 from mien.service.schemas import (
     ItemOptions,
     JobAnswer,
@@ -27,14 +27,14 @@ from mien.service.schemas import (
     PageOptions,
 )
 
-__all__ = ["router"]
+__all__ = ["job_shown", "router"]
 
 router = APIRouter(tags=["jobs"])
 
 FIELD = "archive"
 MEMBERS = {"image", "person", "external_image_id"}
 TEXT = {"type": "string"}
-BODY: dict[str, Any] = {
+PHOTOS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -73,17 +73,13 @@ BODY: dict[str, Any] = {
     "/v1/groups/{group}/jobs/enroll",
     status_code=202,
     response_model=JobAnswer,
-    responses=errors(
-        "image_decode",
-        "request_too_large",
-        "unsupported_media_type",
-        "not_found",
-        "limit_exceeded",
-        "gallery_unavailable",
-    ),
-    openapi_extra=BODY,
+    responses={
+        **errors("image_decode", "not_found", "limit_exceeded", *BODY),
+        **with_header(202, "Location"),
+    },
+    openapi_extra=PHOTOS,
 )
-async def enroll(call: Writing, group: str) -> Response:
+async def enroll_archive(call: Writing, group: str) -> Response:
     """Enrol a zip (one folder per person, or a `manifest.csv`), or a list of photos in JSON.
 
     The answer comes before the work is done: ask for the job's state. Persons are created when
@@ -93,10 +89,10 @@ async def enroll(call: Writing, group: str) -> Response:
     most = call.settings.bulk_max_photos
 
     def work(archive: bytes) -> dict[str, Any]:
-        return _shown(call.service.jobs.enroll(call.gallery, group, archive))
+        return job_shown(call.service.jobs.enroll(call.gallery, group, archive))
 
     content = await call.with_upload(lambda body, kind: _archive(body, kind, most), work)
-    return call.answer(content, status=202)
+    return call.answer(content, status=202, at=f"/v1/jobs/{content['id']}")
 
 
 @router.get(
@@ -109,7 +105,7 @@ async def list_jobs(call: Reading) -> Response:
     def work() -> dict[str, Any]:
         found = Jobs(call.gallery).jobs(after=page.after, limit=page.limit + 1)
         following = found[page.limit - 1].id if len(found) > page.limit else None
-        return {"jobs": [_shown(job) for job in found[: page.limit]], "next": following}
+        return {"jobs": [job_shown(job) for job in found[: page.limit]], "next": following}
 
     return call.answer(await call.with_records(work))
 
@@ -117,7 +113,7 @@ async def list_jobs(call: Reading) -> Response:
 @router.get("/v1/jobs/{job_id}", response_model=JobAnswer, responses=errors("not_found"))
 async def show_job(call: Reading, job_id: str) -> Response:
     """One job: its state and how far it is."""
-    return call.answer(await call.with_records(lambda: _shown(Jobs(call.gallery).job(job_id))))
+    return call.answer(await call.with_records(lambda: job_shown(Jobs(call.gallery).job(job_id))))
 
 
 @router.get(
@@ -145,7 +141,8 @@ async def cancel_job(call: Writing, job_id: str) -> Response:
     return Response(status_code=204)
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def job_shown(job: Job) -> dict[str, Any]:
+    """A job as it is answered."""
     shown = job.to_dict()
     del shown["options"]
     return {**shown, "group": job.options["group"], "enrolled": job.done - job.rejected}

@@ -26,7 +26,7 @@ router = APIRouter(tags=["photos"])
     responses=errors(*PHOTO_ERRORS, "weights_missing"),
     openapi_extra=photo_body(options=LivenessOnlyOptions),
 )
-async def liveness(call: Detecting) -> Response:
+async def check_liveness(call: Detecting) -> Response:
     """Whether each face of a photo is a live one, or a photo or a screen that shows one.
 
     Send whole photos, not faces cut out: what is around a face says most.

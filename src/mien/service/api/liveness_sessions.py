@@ -26,11 +26,20 @@ from mien.gallery.challenges import (
 from mien.liveness.sequence import SequenceFrame, pack, unpack
 from mien.service.api.photos import PHOTO_ERRORS
 from mien.service.auth import bearer
-from mien.service.call import Call, Detecting, allowed, options, run_records, scheme
+from mien.service.call import Allowed, Call, Detecting, options, run_records, scheme
 from mien.service.images import Form
-from mien.service.openapi import errors, json_body, photo_body
+from mien.service.openapi import (
+    BODY,
+    KEY_SCHEME,
+    TOKEN_SCHEME,
+    errors,
+    json_body,
+    photo_body,
+    with_header,
+)
 from mien.service.session_schemas import FramesOptions, LivenessSessionAnswer, NewLivenessSession
 from mien.service.state import Service
+from mien.service.timings import wanted
 
 __all__ = ["router"]
 
@@ -39,26 +48,33 @@ router = APIRouter(tags=["liveness sessions"])
 _PATH = "/v1/liveness-sessions"
 
 
-async def _visitor(
-    request: Request,
-    key: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
-    session: str,
-) -> _Visit:
+class _Visitor:
     """Who asks about a session: its device, by the session's token, or its application."""
-    service: Service = request.app.state.service
-    header = request.headers.get("authorization") or ""
-    secret = header.partition(" ")[2].strip()
-    if not is_token(secret):
-        call = await allowed(Scope.DETECT)(request, key)
-        return _Visit(call, session, device=False)
-    token = bearer(header)
-    name, own = await run_records(request, service, partial(application_of, service.gallery, token))
-    if own != session:
-        raise Forbidden("This token opens another liveness session.")
-    gallery = await run_records(
-        request, service, partial(service.gallery.for_application, name, actor=f"device {own}")
-    )
-    return _Visit(Call(request, service, gallery), session, device=True)
+
+    security = ({KEY_SCHEME: [Scope.DETECT.value]}, {TOKEN_SCHEME: []})
+
+    async def __call__(
+        self,
+        request: Request,
+        key: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)],
+        session: str,
+    ) -> _Visit:
+        """The request, where it may."""
+        service: Service = request.app.state.service
+        header = request.headers.get("authorization") or ""
+        secret = header.partition(" ")[2].strip()
+        if not is_token(secret):
+            call = await Allowed(Scope.DETECT)(request, key)
+            return _Visit(call, session, device=False)
+        wanted(request)
+        look = partial(application_of, service.gallery, bearer(header))
+        name, own = await run_records(request, service, look)
+        if own != session:
+            raise Forbidden("This token opens another liveness session.")
+        gallery = await run_records(
+            request, service, partial(service.gallery.for_application, name, actor=f"device {own}")
+        )
+        return _Visit(Call(request, service, gallery), session, device=True)
 
 
 class _Visit:
@@ -71,7 +87,7 @@ class _Visit:
         self.store = _store(call.gallery, call.settings)
 
 
-Visiting = Annotated[_Visit, Depends(_visitor)]
+Visiting = Annotated[_Visit, Depends(_Visitor())]
 
 
 def _store(gallery: Gallery, settings: Settings) -> Challenges:
@@ -89,7 +105,7 @@ def _store(gallery: Gallery, settings: Settings) -> Challenges:
     _PATH,
     status_code=201,
     response_model=LivenessSessionAnswer,
-    responses=errors("not_found", "rate_limited", "unsupported_media_type", "request_too_large"),
+    responses={**errors("not_found", *BODY), **with_header(201, "Location")},
     openapi_extra=json_body(NewLivenessSession),
 )
 async def create_session(call: Detecting) -> Response:
@@ -100,7 +116,7 @@ async def create_session(call: Detecting) -> Response:
     query = call.query
     asked = await call.with_json(lambda body: options(NewLivenessSession, query, body))
     if asked.group is not None or asked.person is not None:
-        await allowed(Scope.GALLERY_READ)(call.request, None)
+        await Allowed(Scope.GALLERY_READ)(call.request, None)
 
     def work() -> dict[str, Any]:
         plan = _plan(asked, call.settings)
@@ -111,7 +127,8 @@ async def create_session(call: Detecting) -> Response:
         record, token = store.create(kept, ttl_s=plan.ttl_s, subject=asked.subject)
         return {**_told(record, (), device=False), "token": token}
 
-    return call.answer(await call.with_records(work), status=201)
+    made = await call.with_records(work)
+    return call.answer(made, status=201, at=f"{_PATH}/{made['id']}")
 
 
 @router.post(

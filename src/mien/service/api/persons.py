@@ -12,7 +12,15 @@ from mien.gallery import Person
 from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Call, Reading, Writing, options, page_of
 from mien.service.images import Form
-from mien.service.openapi import NOT_MODIFIED, errors, json_body, photo_body, query
+from mien.service.openapi import (
+    BODY,
+    NOT_MODIFIED,
+    errors,
+    json_body,
+    photo_body,
+    query,
+    with_header,
+)
 from mien.service.schemas import (
     NewPerson,
     PersonAnswer,
@@ -22,7 +30,7 @@ from mien.service.schemas import (
     VerifyOptions,
 )
 
-__all__ = ["router"]
+__all__ = ["person_path", "router"]
 
 router = APIRouter(tags=["persons"])
 
@@ -31,7 +39,10 @@ router = APIRouter(tags=["persons"])
     "/v1/groups/{group}/persons",
     status_code=201,
     response_model=PersonAnswer,
-    responses=errors("not_found", "already_exists", "unsupported_media_type", "request_too_large"),
+    responses={
+        **errors("not_found", "already_exists", *BODY),
+        **with_header(201, "ETag", "Location"),
+    },
     openapi_extra=json_body(NewPerson),
 )
 async def create_person(call: Writing, group: str) -> Response:
@@ -44,7 +55,8 @@ async def create_person(call: Writing, group: str) -> Response:
         )
         return made.to_dict()
 
-    return call.answer(await call.with_json(work), status=201, tagged=True)
+    made = await call.with_json(work)
+    return call.answer(made, status=201, tagged=True, at=person_path(group, made))
 
 
 @router.get(
@@ -117,6 +129,11 @@ async def verify(call: Reading, group: str, person: str) -> Response:
         return found.to_dict()
 
     return call.answer(await call.with_photos(work))
+
+
+def person_path(group: str, made: dict[str, Any]) -> str:
+    """Where a person is, by the id: not every name can stand in an address."""
+    return f"/v1/groups/{group}/persons/{made['id']}"
 
 
 def _with_external_id(call: Call, group: str, external_id: str) -> list[Person]:

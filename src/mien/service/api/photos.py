@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mien.service.call import Detecting, options
 from mien.service.images import Form
-from mien.service.openapi import errors, photo_body
+from mien.service.openapi import BODY, errors, photo_body
 from mien.service.schemas import (
     CompareOptions,
     ComparisonAnswer,
@@ -30,9 +30,8 @@ PHOTO_ERRORS = (
     "image_unsupported",
     "image_too_large",
     "image_too_small",
-    "request_too_large",
-    "unsupported_media_type",
     "model_unavailable",
+    *BODY,
 )
 
 

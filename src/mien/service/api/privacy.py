@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mien.service.call import Administering, Reading, Writing, options
-from mien.service.openapi import errors, json_body, query
+from mien.service.openapi import BODY, errors, json_body, query
 from mien.service.privacy import (
     AuditCheckAnswer,
     AuditPage,
@@ -35,7 +35,7 @@ _KEYS = ("key_missing", "key_mismatch")
     f"{_PERSON}/consents",
     status_code=201,
     response_model=ConsentAnswer,
-    responses=errors("not_found", "unsupported_media_type", "request_too_large"),
+    responses=errors("not_found", *BODY),
     openapi_extra=json_body(NewConsent),
 )
 async def give_consent(call: Writing, group: str, person: str) -> Response:

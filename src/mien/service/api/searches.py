@@ -15,7 +15,7 @@ from mien.service.api.photos import LIVENESS_ERRORS, PHOTO_ERRORS
 from mien.service.call import Call, Detecting, Reading, Writing, options
 from mien.service.errors import status_of
 from mien.service.images import Form, parse_json
-from mien.service.openapi import errors, json_body, photo_body, query
+from mien.service.openapi import BODY, errors, json_body, photo_body, query
 from mien.service.schemas import IdentifyOptions, NewPerson
 from mien.service.searches import (
     MAX_PERSONS,
@@ -62,13 +62,7 @@ async def search_by_face(call: Reading, group: str, face_id: str) -> Response:
 @router.post(
     "/v1/groups/{group}/search",
     response_model=TemplateSearchAnswer,
-    responses=errors(
-        "not_found",
-        "embedding_mismatch",
-        "model_unavailable",
-        "unsupported_media_type",
-        "request_too_large",
-    ),
+    responses=errors("not_found", "embedding_mismatch", "model_unavailable", *BODY),
     openapi_extra=json_body(TemplateSearch),
 )
 async def search_by_embedding(call: Reading, group: str) -> Response:

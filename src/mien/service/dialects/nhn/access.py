@@ -12,11 +12,11 @@ import hmac
 import re
 from functools import partial
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 
 from mien.errors import NotFound, Unauthorized
 from mien.gallery import DEFAULT_SCOPES, ApiKey, Gallery, Scope
-from mien.service.auth import Access, KeyCache, permit
+from mien.service.auth import Access, permit
 from mien.service.call import Call, guarded, looked_up, opened
 from mien.service.state import Service
 
@@ -71,22 +71,13 @@ def _secret(request: Request) -> str | None:
 async def _keyless(request: Request, app_key: str, scope: Scope) -> Call:
     """The call of an application that has allowed its id alone to open it."""
     service: Service = request.app.state.service
-    opened_by_id = _opened_by_id(request.app)
-    access = opened_by_id.find(app_key)
+    access = service.opened_by_id.find(app_key)
     if access is None:
         look = partial(_open, service.gallery, app_key)
-        access = await looked_up(request, app_key, look, opened_by_id)
+        access = await looked_up(request, app_key, look, service.opened_by_id)
     guarded(request, service.guard.use, f"appKey {app_key}")
     permit(access.key, scope)
     return Call(request, service, access.gallery)
-
-
-def _opened_by_id(app: FastAPI) -> KeyCache:
-    """Applications that their id alone has just opened, apart from the cache of keys."""
-    known: KeyCache | None = getattr(app.state, "nhn_opened_by_id", None)
-    if known is None:
-        known = app.state.nhn_opened_by_id = KeyCache()
-    return known
 
 
 def _open(gallery: Gallery, app_key: str) -> Access:

@@ -53,10 +53,9 @@ def router() -> APIRouter:
 
 
 def _endpoint(operation: Operation, route: Route) -> Endpoint:
-    keyless = route.version == "v1.0"
-
     async def endpoint(request: Request) -> Response:
         service: Service = request.app.state.service
+        keyless = route.version == "v1.0"
         path = {name: str(value) for name, value in request.path_params.items()}
         try:
             call = await caller(request, path["appKey"], operation.scope, keyless=keyless)

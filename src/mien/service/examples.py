@@ -1,0 +1,5 @@
+"""Examples."""
+
+
+def complete_examples(made):
+    pass
