@@ -24,6 +24,7 @@ from mien.service.guard import Gate
 from mien.service.headers import HEADERS
 from mien.service.state import Service
 from mien.service.traces import Tracing
+from mien.service.turnstile import Turnstile
 
 __all__ = ["create_app"]
 
@@ -79,6 +80,8 @@ def create_app(
 def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None:
     """What a request goes through first: the last one that is added is the outermost."""
     settings, metrics = service.settings, service.metrics
+    own = [one for router in routers() for one in router.routes if isinstance(one, APIRoute)]
+    app.add_middleware(Turnstile, service=service, routes=own)
     app.add_middleware(Gate, guard=service.guard, metrics=metrics, speaker=app.state.speaker)
     if settings.cors_origins:
         app.add_middleware(

@@ -21,6 +21,8 @@ __all__ = [
 CACHE_S = 0.5
 """Seconds for which a key that was valid is not looked up again: a revoked one ends within it."""
 CACHE_KEYS = 1000
+REMEMBERED_S = 10.0
+"""Seconds for which the application of a key is known, for whoever is refused for lack of room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,25 @@ class KeyCache:
 
     def find(self, secret: str) -> Access | None:
         """What the key opens, when it was valid within :data:`CACHE_S`."""
-        found = self._keys.get(_digest(secret))
-        return found[0] if found is not None and time.monotonic() < found[1] else None
+        return self._within(secret, CACHE_S)
+
+    def remembered(self, secret: str) -> Access | None:
+        """What the key opened within :data:`REMEMBERED_S`; it may have been revoked since."""
+        return self._within(secret, REMEMBERED_S)
 
     def add(self, secret: str, access: Access) -> None:
         """Remember a key that has just been found valid."""
         if len(self._keys) >= CACHE_KEYS:
             self._keys.clear()
-        self._keys[_digest(secret)] = (access, time.monotonic() + CACHE_S)
+        self._keys[_digest(secret)] = (access, time.monotonic())
+
+    def forget(self, secret: str) -> None:
+        """Drop a key that was found not valid any more."""
+        self._keys.pop(_digest(secret), None)
+
+    def _within(self, secret: str, seconds: float) -> Access | None:
+        found = self._keys.get(_digest(secret))
+        return found[0] if found is not None and time.monotonic() < found[1] + seconds else None
 
 
 def permit(key: ApiKey, scope: Scope) -> None:

@@ -346,6 +346,7 @@ async def looked_up(
         access = await run_records(request, service, look)
     except Unauthorized:
         service.guard.wrong(address)
+        cache.forget(secret)
         raise
     service.guard.right(secret)
     cache.add(secret, access)

@@ -228,6 +228,11 @@ class Pool:
         return self._taken
 
     @property
+    def full(self) -> bool:
+        """No place is free; an application that has fewer than others may still get one."""
+        return self._taken >= self.capacity
+
+    @property
     def waiting(self) -> int:
         """Jobs that wait for a worker."""
         with self._changed:
