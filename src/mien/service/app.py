@@ -20,7 +20,7 @@ from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service import dialects, errors, pages
 from mien.service.api import routers
 from mien.service.edge import Edge
-from mien.service.guard import Gate
+from mien.service.gate import Gate
 from mien.service.openapi import DESCRIPTION
 from mien.service.state import Service
 from mien.service.traces import Tracing
@@ -83,7 +83,9 @@ def create_app(
 def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None:
     """What a request goes through first: the last one that is added is the outermost."""
     settings, metrics = service.settings, service.metrics
-    app.add_middleware(Gate, guard=service.guard, metrics=metrics)
+    app.add_middleware(
+        Gate, guard=service.guard, metrics=metrics, settings=lambda: service.settings
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

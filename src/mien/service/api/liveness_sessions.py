@@ -26,7 +26,16 @@ from mien.gallery.challenges import (
 from mien.liveness.sequence import SequenceFrame, pack, unpack
 from mien.service.api.photos import PHOTO_ERRORS
 from mien.service.auth import bearer
-from mien.service.call import Call, Detecting, allowed, options, run_records, scheme
+from mien.service.call import (
+    Call,
+    Detecting,
+    allowed,
+    guarded,
+    options,
+    run_records,
+    scheme,
+    tried,
+)
 from mien.service.images import Form
 from mien.service.openapi import errors, json_body, photo_body
 from mien.service.session_schemas import FramesOptions, LivenessSessionAnswer, NewLivenessSession
@@ -52,7 +61,8 @@ async def _visitor(
         call = await allowed(Scope.DETECT)(request, key)
         return _Visit(call, session, device=False)
     token = bearer(header)
-    name, own = await run_records(request, service, partial(application_of, service.gallery, token))
+    name, own = await tried(request, token, partial(application_of, service.gallery, token))
+    guarded(request, service.guard.use, f"session {own}")
     if own != session:
         raise Forbidden("This token opens another liveness session.")
     gallery = await run_records(
