@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,14 @@ def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
         except ValueError:
             raise ValueError("neither a JSON list nor names with commas") from None
     return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -58,6 +67,23 @@ class Exposure(BaseSettings):
         default=(),
         description="Addresses and networks of reverse proxies whose X-Forwarded-For is believed; "
         "nobody else's is.",
+    )
+    header_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="Seconds that a client has for the head of a request, from the connection on.",
+    )
+    max_connections: int = Field(
+        default=900,
+        ge=1,
+        description="Connections at once; beyond it, the one that has waited longest without a "
+        "request is closed.",
+    )
+    allowed_hosts: Names = Field(
+        default=(),
+        description="Names that the server goes by in the header Host, such as mien.example.org or "
+        "*.example.org; not set: any, and without API keys addresses and local names only.",
     )
     cors_origins: Names = Field(
         default=(),
@@ -95,6 +121,14 @@ class Exposure(BaseSettings):
                 raise ValueError(f"{one!r} is neither an address nor a network") from None
         return value
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+", one) is None and not _is_address(one):
+                raise ValueError(f"{one!r} is no name or address of a host, without a port")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,6 +145,7 @@ RELOADED = (
     "rate_burst",
     "lockout_failures",
     "lockout_s",
+    "allowed_hosts",
     "request_timeout_s",
     "max_request_images",
     "liveness",

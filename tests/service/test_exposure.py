@@ -137,7 +137,7 @@ def test_a_traceback_is_no_part_of_a_line(json_log):
     except RuntimeError:
         logging.getLogger("mien.service").exception("it failed")
     (line,) = json_log()
-    assert line["message"] == "it failed"
+    assert line["message"] == "it failed (RuntimeError)"
     assert "secret" not in json.dumps(line)
 
 

@@ -74,24 +74,24 @@ def test_no_rate_is_no_limit(clock):
 def test_a_lock_out_begins_at_the_last_failure_allowed_and_ends(clock):
     one = guard(clock, lockout_failures=3, lockout_s=60)
     for _ in range(2):
-        one.wrong("192.0.2.1")
+        one.wrong("192.0.2.1", "x")
         clock.now += 1
     assert refused(one.may_try, "192.0.2.1", "new") is None
-    one.wrong("192.0.2.1")
+    one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "new") == 60
     assert refused(one.may_try, "192.0.2.9", "new") is None, "of another address: never"
     clock.now += 59.5
     assert refused(one.may_try, "192.0.2.1", "new") == 1
     clock.now += 0.6
     assert refused(one.may_try, "192.0.2.1", "new") is None
-    one.wrong("192.0.2.1")
+    one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "new") is None, "old failures are forgotten"
 
 
 def test_failures_that_are_far_apart_lock_nobody_out(clock):
     one = guard(clock, lockout_failures=3, lockout_s=60)
     for _ in range(100):
-        one.wrong("192.0.2.1")
+        one.wrong("192.0.2.1", "x")
         clock.now += 31
         assert refused(one.may_try, "192.0.2.1", "new") is None
 
@@ -99,7 +99,7 @@ def test_failures_that_are_far_apart_lock_nobody_out(clock):
 def test_a_key_that_was_valid_here_goes_on_from_a_locked_address(clock):
     one = guard(clock, lockout_failures=1)
     one.right("good")
-    one.wrong("192.0.2.1")
+    one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "guess") == 60
     assert refused(one.may_try, "192.0.2.1", "good") is None
 
@@ -107,16 +107,16 @@ def test_a_key_that_was_valid_here_goes_on_from_a_locked_address(clock):
 def test_a_server_locks_out_unless_it_is_told_otherwise(clock):
     one = guard(clock)
     for _ in range(29):
-        one.wrong("192.0.2.1")
+        one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "new") is None
-    one.wrong("192.0.2.1")
+    one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "new") == 60
 
 
 def test_lock_outs_can_be_switched_off(clock):
     one = guard(clock, lockout_failures=0)
     for _ in range(1000):
-        one.wrong("192.0.2.1")
+        one.wrong("192.0.2.1", "x")
     assert refused(one.may_try, "192.0.2.1", "new") is None
 
 
@@ -126,7 +126,7 @@ def test_what_is_remembered_is_bounded(clock, monkeypatch):
     for number in range(1000):
         address = f"192.0.{number // 250}.{number % 250}"
         one.enter(address)
-        one.wrong(address)
+        one.wrong(address, "x")
         one.use(str(number))
         one.right(str(number))
     sizes = [len(kept) for kept in (one._addresses, one._keys, one._failures, one._proven)]
@@ -233,3 +233,28 @@ def test_dialects_say_when_to_try_again(open_house, path, header, status):
     answer = house.client.get(path, headers={header: "mien_wrong_too"})
     assert answer.status_code == status, "locked out"
     assert 1 <= int(answer.headers["retry-after"]) <= 60
+
+
+def test_a_key_that_has_been_revoked_is_new_again(clock):
+    one = guard(clock, lockout_failures=1)
+    one.right("good")
+    one.wrong("192.0.2.1", "good")
+    assert refused(one.may_try, "192.0.2.1", "good") == 60
+
+
+def test_guessing_tokens_of_liveness_sessions_is_guessing_keys(open_house):
+    house = open_house(lockout_failures=2, rate_per_key=0.01, rate_burst=2)
+    made = house.client.post("/v1/liveness-sessions", json={}).json()
+    path, token = f"/v1/liveness-sessions/{made['id']}", made["token"]
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    for _ in range(2):
+        assert code(house.client.get(path, headers=bearer(wrong))) == (401, "unauthorized")
+    answer = house.client.get(path, headers=bearer(wrong))
+    assert code(answer) == (429, "rate_limited")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    house.service.guard._failures.clear()
+    assert [house.client.get(path, headers=bearer(token)).status_code for _ in range(3)] == [
+        200,
+        200,
+        429,
+    ]

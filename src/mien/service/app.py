@@ -20,7 +20,7 @@ from mien.service import dialects, errors, pages
 from mien.service.api import routers
 from mien.service.described import Described
 from mien.service.edge import Edge
-from mien.service.guard import Gate
+from mien.service.gate import Gate
 from mien.service.headers import HEADERS
 from mien.service.state import Service
 from mien.service.traces import Tracing
@@ -82,7 +82,13 @@ def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None
     settings, metrics = service.settings, service.metrics
     own = [one for router in routers() for one in router.routes if isinstance(one, APIRoute)]
     app.add_middleware(Turnstile, service=service, routes=own)
-    app.add_middleware(Gate, guard=service.guard, metrics=metrics, speaker=app.state.speaker)
+    app.add_middleware(
+        Gate,
+        guard=service.guard,
+        metrics=metrics,
+        settings=lambda: service.settings,
+        speaker=app.state.speaker,
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

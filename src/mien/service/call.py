@@ -42,6 +42,7 @@ __all__ = [
     "options",
     "page_of",
     "run_records",
+    "tried",
 ]
 
 P = ParamSpec("P")
@@ -330,27 +331,45 @@ async def looked_up(
     """What a key opens, asked in the database; found keys go into the cache.
 
     Args:
-        request: whose address is locked out after too many wrong ones.
+        request: see :func:`tried`.
         secret: the key.
         look: asks (blocking).
         cache: of such keys.
 
     Raises:
-        Unauthorized: not a valid key.
-        RateLimited: the address has tried too many that were not.
+        Unauthorized, RateLimited: see :func:`tried`.
+    """
+    try:
+        access = await tried(request, secret, look)
+    except Unauthorized:
+        cache.forget(secret)
+        raise
+    cache.add(secret, access)
+    return access
+
+
+async def tried(request: Request, secret: str, look: Callable[[], T]) -> T:
+    """What a secret of any kind opens; one that is wrong is held against its address.
+
+    Args:
+        request: whose address is locked out after too many wrong ones.
+        secret: a key, a token.
+        look: asks the database (blocking).
+
+    Raises:
+        Unauthorized: it opens nothing.
+        RateLimited: the address has tried too many that were wrong.
     """
     service: Service = request.app.state.service
     address = request.client.host if request.client else None
     guarded(request, service.guard.may_try, address, secret)
     try:
-        access = await run_records(request, service, look)
+        found = await run_records(request, service, look)
     except Unauthorized:
-        service.guard.wrong(address)
-        cache.forget(secret)
+        service.guard.wrong(address, secret)
         raise
     service.guard.right(secret)
-    cache.add(secret, access)
-    return access
+    return found
 
 
 async def run_records(

@@ -14,11 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.service.errors import InternalError, answer_error, log_unexpected
-from mien.service.metrics import Metrics
+from mien.service.metrics import METHODS, Metrics
 from mien.service.traces import Tracing
 from mien.stages import Stage, listen
 
-__all__ = ["API_CSP", "REQUEST_ID", "Edge"]
+__all__ = ["API_CSP", "REQUEST_ID", "SECURITY_HEADERS", "Edge"]
 
 logger = logging.getLogger("mien.service")
 
@@ -90,7 +90,7 @@ class Edge:
     def _tell(self, scope: Scope, status: int, started: float, stages: tuple[Stage, ...]) -> None:
         """Metrics, the log's line and the trace of a request that has been answered."""
         seconds = time.monotonic() - started
-        method = scope["method"] if scope["method"].isalpha() else "?"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         route, request_id = _template(scope), scope["state"]["request_id"]
         self._metrics.observe(
             method=scope["method"], route=route, status=status, seconds=seconds, stages=stages

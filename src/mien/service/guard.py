@@ -10,25 +10,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from mien.config_exposure import Exposure
-from mien.errors import MienError, RateLimited
-from mien.service.errors import answer_error
-from mien.service.metrics import Metrics
+from mien.errors import RateLimited
 
 Name = TypeVar("Name")
 Value = TypeVar("Value")
 
-__all__ = ["Gate", "Guard", "network_of"]
+__all__ = ["Guard", "network_of"]
 
 REMEMBERED = 10_000
 """Addresses and keys that are remembered; the one that has been silent for longest goes."""
-
-ALWAYS_OPEN = frozenset({"/healthz", "/readyz"})
-"""Routes without a limit: a load balancer must not take a busy server for a dead one."""
 
 
 class Guard:
@@ -87,8 +78,9 @@ class Guard:
                 details={"retry_after_s": math.ceil(left)},
             )
 
-    def wrong(self, address: str | None) -> None:
-        """An address has tried a key that is not valid."""
+    def wrong(self, address: str | None, secret: str) -> None:
+        """An address has tried a key that is not valid, or is no more."""
+        self._proven.pop(_digest(secret), None)
         most = self.limits.lockout_failures
         if most:
             name = network_of(address)
@@ -130,47 +122,6 @@ class _Bucket:
             return (1 - self.tokens) / rate
         self.tokens -= 1
         return 0.0
-
-
-class Gate:
-    """ASGI middleware that counts the requests of each address before anything else is done.
-
-    Args:
-        app: the rest of the app.
-        guard: it counts.
-        metrics: where refusals are counted.
-        speaker: path -> how the dialect that it belongs to answers an error; None: Mien itself.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        guard: Guard,
-        metrics: Metrics,
-        speaker: Callable[[str], Callable[[Request, MienError], Response] | None],
-    ) -> None:
-        self._app = app
-        self._guard = guard
-        self._metrics = metrics
-        self._speaker = speaker
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or answer 429."""
-        if scope["type"] == "http" and scope["path"] not in ALWAYS_OPEN:
-            client = scope.get("client")
-            try:
-                self._guard.enter(client[0] if client else None)
-            except RateLimited as error:
-                self._metrics.errors.labels(error.code).inc()
-                dialect = self._speaker(scope["path"])
-                if dialect is not None:
-                    answer = dialect(Request(scope), error)
-                else:
-                    answer = answer_error(error, request_id=scope["state"]["request_id"])
-                await answer(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 def network_of(address: str | None) -> str:

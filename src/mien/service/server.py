@@ -28,6 +28,7 @@ from mien.service.logs import log_to_stderr
 from mien.service.state import Service
 from mien.service.tls import load_certificate, tls_context
 from mien.service.traces import open_tracing
+from mien.service.wire import ConnectionLimits, connections
 
 __all__ = ["serve"]
 
@@ -82,6 +83,9 @@ def serve(
             access_log=False,
             log_config=None,
             server_header=False,
+            http=connections(  # type: ignore[arg-type] - takes what makes one, says a class
+                ConnectionLimits(settings.header_timeout_s, settings.max_connections)
+            ),
             timeout_graceful_shutdown=math.ceil(settings.request_timeout_s),
             ws="none",
             proxy_headers=bool(settings.trusted_proxies),

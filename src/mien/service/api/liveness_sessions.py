@@ -26,7 +26,16 @@ from mien.gallery.challenges import (
 from mien.liveness.sequence import SequenceFrame, pack, unpack
 from mien.service.api.photos import PHOTO_ERRORS
 from mien.service.auth import bearer
-from mien.service.call import Allowed, Call, Detecting, options, run_records, scheme
+from mien.service.call import (
+    Allowed,
+    Call,
+    Detecting,
+    guarded,
+    options,
+    run_records,
+    scheme,
+    tried,
+)
 from mien.service.images import Form
 from mien.service.openapi import (
     BODY,
@@ -51,7 +60,10 @@ _PATH = "/v1/liveness-sessions"
 class _Visitor:
     """Who asks about a session: its device, by the session's token, or its application."""
 
-    security = ({KEY_SCHEME: [Scope.DETECT.value]}, {TOKEN_SCHEME: []})
+    security: tuple[dict[str, list[str]], ...] = (
+        {KEY_SCHEME: [Scope.DETECT.value]},
+        {TOKEN_SCHEME: []},
+    )
 
     async def __call__(
         self,
@@ -67,8 +79,9 @@ class _Visitor:
             call = await Allowed(Scope.DETECT)(request, key)
             return _Visit(call, session, device=False)
         wanted(request)
-        look = partial(application_of, service.gallery, bearer(header))
-        name, own = await run_records(request, service, look)
+        token = bearer(header)
+        name, own = await tried(request, token, partial(application_of, service.gallery, token))
+        guarded(request, service.guard.use, f"session {own}")
         if own != session:
             raise Forbidden("This token opens another liveness session.")
         gallery = await run_records(
