@@ -5,7 +5,11 @@ face's embedding, or why there is none. The gallery, its keys and everything tha
 face is stored stay here, in one process: with a cluster the outcomes and their order are those of
 :func:`mien.engine.enrolment.enroll_each` without one.
 
-A worker that dies takes nothing with it: Dask gives its photos to another one. Who gets on the
+A worker that dies takes nothing with it: Dask gives its photos to another one. It cannot tell the
+photo that killed a worker from those that waited beside it; so a photo whose workers have died too
+often is looked at once more with nothing else on the cluster, and only who dies then is rejected.
+
+Who gets on the
 scheduler can run programs on the workers, and templates travel between them: keep a cluster in a
 network of its own, or give its addresses as ``tls://``.
 """
@@ -30,6 +34,7 @@ from mien.engine.enrolment import (
     enroll_each,
     refused,
 )
+from mien.engine.quarantine import Quarantine
 from mien.errors import InvalidArgument, RuntimeUnavailable
 from mien.image import Photo
 
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["WORKER_LOST", "enroll_on_cluster", "make_engine"]
 
 WORKER_LOST = "worker_lost"
-"""The reason of a photo at which several workers ended, one after the other."""
+"""The reason of a photo at which several workers ended, at last with no other photo beside it."""
 
 _SHARED = (
     "detector", "embedder", "precision", "enrol_min_face", "enrol_dominance", "max_image_bytes",
@@ -109,7 +114,7 @@ def enroll_on_cluster(
             check=living.asked(engine, None),
             threads=threads,
             ahead=ahead,
-            look=partial(_looked_at, client),
+            look=partial(_looked_at, client, Quarantine()),
         )
         try:
             yield from outcomes
@@ -118,19 +123,32 @@ def enroll_on_cluster(
             threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _looked_at(client: Client, photo: Photo, options: LookOptions) -> Looked:
-    """One photo, on whichever worker is free."""
+def _looked_at(
+    client: Client, quarantine: Quarantine, photo: Photo, options: LookOptions
+) -> Looked:
+    """One photo, on whichever worker is free; alone, where workers died under it and others."""
     from distributed import KilledWorker
 
+    try:
+        with quarantine.together():
+            return _sent(client, photo, options)
+    except KilledWorker:
+        pass  # this photo killed them, or one that waited at the same workers
+    try:
+        with quarantine.alone():
+            return _sent(client, photo, options)
+    except KilledWorker:
+        message = "Several workers ended while they looked at this photo."
+        return refused(options.name, WORKER_LOST, message, photo.sha256)
+
+
+def _sent(client: Client, photo: Photo, options: LookOptions) -> Looked:
     from mien.engine.cluster_worker import look_on_worker
 
     with _reached():
         future = client.submit(look_on_worker, photo.source, options, pure=False)
         try:
             return future.result()
-        except KilledWorker:
-            message = "Several workers ended while they looked at this photo."
-            return refused(options.name, WORKER_LOST, message, photo.sha256)
         finally:
             future.release()
 

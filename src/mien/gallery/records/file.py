@@ -7,10 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 from mien.errors import GalleryUnavailable, NotFound
 
-__all__ = ["BUSY", "DatabaseFile", "reason_of"]
+__all__ = ["BUSY", "DatabaseFile", "FileConnection", "reason_of"]
 
 BUSY = "is locked by another program: try again, or stop that program"
 """What is wrong with a gallery that somebody else does not let go of."""
@@ -35,6 +37,31 @@ _EFFECTIVE = os.access in os.supports_effective_ids
 _WRITABLE, _READABLE, _FROZEN = "mode=rw", "mode=ro", "mode=ro&immutable=1"
 
 _Identity = tuple[int, ...]
+
+
+class FileConnection(sqlite3.Connection):
+    """A connection that knows which of its cursors have not been read to their end.
+
+    As long as there is one, whatever the connection reads is of the moment at which that cursor
+    began to read, a rollback notwithstanding. Where an error broke a loop over rows off, that is
+    for as long as anybody holds the error: its traceback holds the cursor.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
+        super().__init__(*arguments, **options)
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed through
+        """A cursor, as of any connection."""
+        made = super().cursor(*arguments, **options)
+        self._cursors.add(made)
+        return made
+
+    def end_reads(self) -> None:
+        """Close what was not read to its end: the next statement sees the newest state."""
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
 
 
 class DatabaseFile:
@@ -62,7 +89,7 @@ class DatabaseFile:
         if not create and not self._can_be_written():
             self._mode = self._mode_for_reading()
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> FileConnection:
         """A new connection to the file that was opened first.
 
         Raises:
@@ -126,12 +153,13 @@ class DatabaseFile:
             return _FROZEN
         return _READABLE
 
-    def _open(self, mode: str) -> sqlite3.Connection:
+    def _open(self, mode: str) -> FileConnection:
         return sqlite3.connect(
             f"{self._path.as_uri()}?{mode}",
             uri=True,
             timeout=self._timeout_s,
             check_same_thread=False,
+            factory=FileConnection,
         )
 
     def _identity(self) -> _Identity:

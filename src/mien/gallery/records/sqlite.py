@@ -16,7 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from mien.errors import ConfigurationError, GalleryUnavailable
 from mien.gallery.records.backend import BRIEF_S, Engines
-from mien.gallery.records.file import BUSY, DatabaseFile, reason_of
+from mien.gallery.records.file import BUSY, DatabaseFile, FileConnection, reason_of
 
 __all__ = ["DRIVERS", "SqliteBackend"]
 
@@ -64,7 +64,7 @@ class SqliteBackend:
         )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
-        event.listen(engine, "checkin", self._be_patient_again)
+        event.listen(engine, "checkin", self._leave_nothing_behind)
         self.engines = Engines(
             engine,
             engine.execution_options(mien_begin="BEGIN"),
@@ -120,10 +120,14 @@ class SqliteBackend:
         """What an error of SQLite means for the user."""
         return reason_of(error)
 
-    def _be_patient_again(
-        self, connection: sqlite3.Connection | None, entry: ConnectionPoolEntry
+    def _leave_nothing_behind(
+        self, connection: FileConnection | None, entry: ConnectionPoolEntry
     ) -> None:
-        if connection is not None and entry.info.pop(_BRIEF, False):
+        """What one user of a pooled connection has done must not reach the next one."""
+        if connection is None:
+            return
+        connection.end_reads()
+        if entry.info.pop(_BRIEF, False):
             connection.execute(f"PRAGMA busy_timeout = {round(self._timeout_s * 1000)}")
 
 
