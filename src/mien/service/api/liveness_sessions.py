@@ -37,6 +37,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["liveness sessions"])
 
 _PATH = "/v1/liveness-sessions"
+_APART = ("portrait", "steps")
+"""Members of a stored result that are told elsewhere, or by a dialect only."""
 
 
 async def _visitor(
@@ -217,9 +219,8 @@ def _judged(
         known=visit.store.known(digests),
         more=challenge.person_check(engine, visit.call.gallery, plan, frames),
     )
-    return visit.store.finish(
-        record, passed=result.passed, result=result.to_dict(), digests=digests
-    )
+    kept = {**result.to_dict(), "portrait": challenge.portrait(frames)}
+    return visit.store.finish(record, passed=result.passed, result=kept, digests=digests)
 
 
 def _told(
@@ -250,5 +251,5 @@ def _told(
         "created_at": record.created_at.isoformat(),
         "expires_at": record.expires_at.isoformat(),
         "finished_at": None if record.finished_at is None else record.finished_at.isoformat(),
-        "result": None if result is None else {k: v for k, v in result.items() if k != "steps"},
+        "result": None if result is None else {k: v for k, v in result.items() if k not in _APART},
     }

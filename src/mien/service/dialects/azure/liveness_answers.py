@@ -10,6 +10,7 @@ from typing import Any
 
 from mien.gallery.challenges import ChallengeRecord
 from mien.service.dialects.azure import sessions
+from mien.service.dialects.azure.detect import rectangle_of
 from mien.service.dialects.azure.fields import shown_id
 from mien.service.dialects.azure.sessions import Reference, Wanted
 
@@ -68,6 +69,14 @@ def attempt(record: ChallengeRecord, wanted: Wanted) -> Json | None:
         "livenessDecision": decided,
         "modelVersionUsed": sessions.model_version(),
     }
+    face = sessions.target(record)
+    if face is not None:
+        body["target"] = {
+            "faceRectangle": rectangle_of(face.box),
+            "fileName": f"frame-{face.frame}",
+            "timeOffsetWithinFile": face.at_ms,
+            "imageType": "Color",
+        }
     verified = sessions.verified(record, wanted)
     if verified is not None and wanted.reference is not None:
         body["verifyResult"] = {**verified, "verifyImage": _image(wanted.reference)}
@@ -103,6 +112,9 @@ def released(record: ChallengeRecord, wanted: Wanted) -> Json:
     decided = sessions.decision(record)
     if decided is not None:
         result: Json = {"livenessDecision": decided, "digest": _digest(record)}
+        face = sessions.target(record)
+        if face is not None:
+            result["targets"] = {"color": {"faceRectangle": rectangle_of(face.box)}}
         verified = sessions.verified(record, wanted)
         if verified is not None:
             result["verifyResult"] = verified
@@ -114,7 +126,7 @@ def released(record: ChallengeRecord, wanted: Wanted) -> Json:
     results: Json = {"attempts": attempts}
     if wanted.reference is not None:
         results["verifyReferences"] = [
-            {"referenceType": "image", **_image(wanted.reference)},
+            {"referenceType": "Color", **_image(wanted.reference)},
         ]
     return {
         "sessionId": shown_id(record.id),

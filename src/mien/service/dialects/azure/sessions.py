@@ -27,10 +27,12 @@ from mien.gallery.challenges import ChallengeLimits, ChallengeRecord, Challenges
 from mien.service.call import Call
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.fields import hex_id, shown_id
+from mien.types import Box
 
 __all__ = [
     "GROUP",
     "Reference",
+    "Target",
     "Wanted",
     "begin",
     "decision",
@@ -41,6 +43,7 @@ __all__ = [
     "model_version",
     "moment",
     "reference_name",
+    "target",
     "verified",
 ]
 
@@ -193,6 +196,29 @@ def verified(record: ChallengeRecord, wanted: Wanted) -> dict[str, Any] | None:
                 "isIdentical": confidence >= wanted.threshold,
             }
     return {"matchConfidence": 0.0, "isIdentical": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The face that was judged, in one of the frames.
+
+    Attributes:
+        frame: which, from 0.
+        at_ms: its time, milliseconds since the session's first frame.
+        box: of the face, pixels of the frame.
+    """
+
+    frame: int
+    at_ms: int
+    box: Box
+
+
+def target(record: ChallengeRecord) -> Target | None:
+    """Where the face was; None: no frame showed one, or there is no result yet."""
+    found = None if record.result is None else record.result.get("portrait")
+    if found is None:
+        return None
+    return Target(found["frame"], round(1000 * found["time_s"]), Box(*found["box"]))
 
 
 def model_version() -> str:
