@@ -77,21 +77,22 @@ def _detected(call: Call, asked: Asked, data: bytes) -> list[dict[str, Any]]:
     photo = call.engine.photo(data)
     found = call.engine.detect(photo).first(MAX_FACES)
     call.service.metrics.faces.inc(len(found))
-    shown: list[dict[str, Any]] = [{} for _ in found]
-    if asked.face_id:
-        for face, one in zip(shown, _face_ids(call, asked, found, photo), strict=True):
-            face["faceId"] = shown_id(one)
-            if asked.told_model:
-                face["recognitionModel"] = asked.model
-    for face, place in zip(shown, found, strict=True):
-        face["faceRectangle"] = rectangle_of(place.box)
     if asked.landmarks:
         actions.append("landmarks")
+    looks: list[dict[str, Any]] = [{} for _ in found]
     if actions:
         analysed = call.engine.analyze_faces(photo, found.faces, actions=actions)
-        for face, looks in zip(shown, analysed, strict=True):
-            face.update(_looks(asked, looks))
-    return shown
+        looks = [_looks(asked, one) for one in analysed]
+    ids = _face_ids(call, asked, found, photo) if asked.face_id else []
+    return [
+        {
+            **({"faceId": shown_id(ids[i])} if ids else {}),
+            **({"recognitionModel": asked.model} if asked.told_model else {}),
+            "faceRectangle": rectangle_of(place.box),
+            **looks[i],
+        }
+        for i, place in enumerate(found)
+    ]
 
 
 def _face_ids(call: Call, asked: Asked, found: Detection, photo: Photo) -> list[str]:
