@@ -110,7 +110,11 @@ def test_a_session_of_the_preview(azure, lively):
     show(lively, made)
     after = azure.ok("GET", path)
     assert after["status"] == "ResultAvailable"
-    assert after["result"]["response"]["body"]["livenessDecision"] == "realface"
+    told = after["result"]["response"]["body"]
+    assert told["livenessDecision"] == "realface"
+    assert told["target"]["imageType"] == "Color"
+    assert told["target"]["timeOffsetWithinFile"] >= 0
+    assert told["target"]["faceRectangle"]["width"] > 20
     assert azure.ok("GET", f"{path}/audit") == [after["result"]]
     assert azure.send("DELETE", path).content == b""
     assert azure.send("GET", path).status_code == 404
@@ -128,6 +132,7 @@ def test_a_session_of_the_release(azure, lively):
     (attempt,) = told["results"]["attempts"]
     assert (attempt["attemptId"], attempt["attemptStatus"]) == (1, "Succeeded")
     assert attempt["result"]["livenessDecision"] == "realface"
+    assert attempt["result"]["targets"]["color"]["faceRectangle"]["width"] > 20
     assert azure.send("DELETE", path).status_code == 200
 
 
@@ -139,6 +144,7 @@ def test_a_session_with_verification(azure, lively, path, identity, same):
         image = made["verifyImage"]
     else:
         (image,) = made["results"]["verifyReferences"]
+        assert image["referenceType"] == "Color"
     assert image["qualityForRecognition"] in ("low", "medium", "high")
     assert image["faceRectangle"]["width"] == 90
     show(lively, made, identity=identity)
@@ -180,6 +186,7 @@ def test_with_the_client_of_azure_ai_vision_face(lively):
         told = client.get_liveness_session_result(made.session_id)
         assert told.status == "ResultAvailable"
         assert told.result.response.body.liveness_decision == "realface"
+        assert told.result.response.body.target.face_rectangle.width > 20
         assert made.session_id in [one.id for one in client.get_liveness_sessions()]
         assert len(client.get_liveness_session_audit_entries(made.session_id)) == 1
         client.delete_liveness_session(made.session_id)
