@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from mien import config
+from mien.gallery import Gallery
 from mien.liveness import PassiveLiveness
+from mien.service import session_images
 from mien.service.dialects.azure import sessions
 from mien.testing import DrawnMesh, MockLivenessNet, challenge_frames, mock_engine
 
@@ -35,6 +37,12 @@ def lively(start_service, tmp_path_factory):
     engine = mock_engine(settings, liveness=check, mesh=DrawnMesh())
     more = {"request_timeout_s": 120, "sessions_per_minute": 1000}
     with engine, start_service(folder, engine=engine, **more) as made:
+        yield made
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    with Gallery.open(f"sqlite:///{tmp_path / 'gallery.db'}") as made:
         yield made
 
 
@@ -334,10 +342,56 @@ def test_a_session_is_of_one_kind(azure):
     assert azure.send("GET", f"{PREVIEW_VERIFY}/{made['sessionId']}").status_code == 404
 
 
-def test_images_of_sessions_are_not_kept(azure):
-    for path in ("/session/sessionImages/x", "/sessionImages/x"):
-        answer = azure.send("GET", path)
-        assert answer.json()["error"]["code"] == "SessionImageNotFound"
+@pytest.mark.parametrize("path", [PREVIEW, RELEASED])
+def test_a_session_keeps_an_image_where_it_is_asked_to(azure, lively, path):
+    made = begin(azure, path, enableSessionImage=True)
+    show(lively, made)
+    session = f"{path}/{made['sessionId']}"
+    told = azure.ok("GET", session)
+    if path == PREVIEW:
+        result, folder = told["result"], "/session/sessionImages"
+        place = result["response"]["body"]["target"]["faceRectangle"]
+    else:
+        result, folder = told["results"]["attempts"][0]["result"], "/sessionImages"
+        place = result["targets"]["color"]["faceRectangle"]
+    one = result["sessionImageId"]
+    image = azure.send("GET", f"{folder}/{one}")
+    assert image.status_code == 200
+    assert image.headers["content-type"] == "application/octet-stream"
+    assert Image.open(io.BytesIO(image.content)).format == "PNG"
+    (face,) = azure.ok("POST", "/detect", json={"sessionImageId": one})
+    assert abs(face["faceRectangle"]["left"] - place["left"]) <= 1
+    assert uuid.UUID(face["faceId"])
+    azure.ok("DELETE", session)
+    for method, gone in (("GET", f"{folder}/{one}"), ("POST", "/detect")):
+        body = {"json": {"sessionImageId": one}} if method == "POST" else {}
+        answer = azure.send(method, gone, **body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SessionImageNotFound")
+
+
+def test_no_image_is_kept_where_nobody_asked(azure, lively):
+    made = begin(azure, RELEASED)
+    show(lively, made)
+    told = azure.ok("GET", f"{RELEASED}/{made['sessionId']}")
+    assert "sessionImageId" not in told["results"]["attempts"][0]["result"]
+    for path in ("/session/sessionImages", "/sessionImages"):
+        for one in ("x", made["sessionId"]):
+            answer = azure.send("GET", f"{path}/{one}")
+            assert answer.json()["error"]["code"] == "SessionImageNotFound"
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (1, 1)])
+def test_images_of_sessions_are_bounded(gallery, most, kept):
+    settings = config.load(session_images=most)
+    portrait = {"frame": 3, "time_s": 0.0, "box": [0, 0, 1, 1]}
+    for session in ("a" * 32, "b" * 32):
+        for before in (0, 2, 4):  # only the second request holds the frame
+            frames = [b"no", f"of {session}".encode()]
+            session_images.keep(
+                gallery, session, portrait, frames, before=before, settings=settings
+            )
+    found = [session_images.find(gallery, one * 32) for one in "ab"]
+    assert found == [None, f"of {'b' * 32}".encode() if kept else None]
 
 
 def test_too_many_sessions_are_429(start_service, tmp_path):

@@ -24,6 +24,7 @@ from mien.gallery.challenges import (
     is_token,
 )
 from mien.liveness.sequence import SequenceFrame, pack, unpack
+from mien.service import session_images
 from mien.service.api.photos import PHOTO_ERRORS
 from mien.service.auth import bearer
 from mien.service.call import Call, Detecting, allowed, options, run_records, scheme
@@ -151,6 +152,15 @@ async def add_frames(visit: Visiting) -> Response:
         before = [frame for part in visit.store.seen(record) for frame in unpack(part)]
         record = visit.store.add(record, pack(looked), frames=len(looked))
         frames = [*before, *looked]
+        if record.plan.get(session_images.KEEPS):
+            session_images.keep(
+                call.gallery,
+                record.id,
+                challenge.portrait(frames),
+                [data for _, data in pairs],
+                before=len(before),
+                settings=call.settings,
+            )
         stands = challenge.standing(plan, frames)
         if stands.over or chosen.done:
             record = _judged(visit, record, plan, frames)
@@ -186,7 +196,12 @@ async def delete_session(visit: Visiting) -> Response:
     """Delete a session and its result; not with the session's token."""
     if visit.device:
         raise Forbidden("A device's token cannot delete its session.")
-    await visit.call.with_records(lambda: visit.store.delete(visit.session))
+
+    def work() -> None:
+        visit.store.delete(visit.session)
+        session_images.forget(visit.call.gallery, visit.session)
+
+    await visit.call.with_records(work)
     return Response(status_code=204)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from mien.landmarks.named import FaceLandmarks
 from mien.results import Detection
 from mien.service.api.analyze import allowed_actions
 from mien.service.call import Call
-from mien.service.dialects.azure import attributes, models, probes
+from mien.service.dialects.azure import attributes, models, probes, sessions
 from mien.service.dialects.azure.errors import bad_argument
 from mien.service.dialects.azure.fields import Body, boolean, shown_id, whole
 from mien.service.dialects.azure.route import (
@@ -67,7 +68,8 @@ class Asked:
 async def detect(call: Detecting) -> Response:
     """Detect the faces of a photo, largest first."""
     asked = Asked.of(query_of(call))
-    return done(await with_photo(call, lambda data: _detected(call, asked, data)))
+    work = partial(_detected, call, asked)
+    return done(await with_photo(call, work, kept=sessions.image))
 
 
 def _detected(call: Call, asked: Asked, data: bytes) -> list[dict[str, Any]]:

@@ -102,7 +102,8 @@ def attempt(record: ChallengeRecord, wanted: Wanted) -> Json | None:
     }
     if wanted.reference is not None and wanted.reference.sha256 is not None:
         shown["verifyImageHash"] = wanted.reference.sha256
-    return shown
+    image = sessions.image_of(record, wanted)
+    return shown if image is None else {**shown, "sessionImageId": image}
 
 
 def released(record: ChallengeRecord, wanted: Wanted) -> Json:
@@ -120,6 +121,9 @@ def released(record: ChallengeRecord, wanted: Wanted) -> Json:
             result["verifyResult"] = verified
         if wanted.reference is not None and wanted.reference.sha256 is not None:
             result["verifyImageHash"] = wanted.reference.sha256
+        image = sessions.image_of(record, wanted)
+        if image is not None:
+            result["sessionImageId"] = image
         attempts = [{"attemptId": 1, "attemptStatus": "Succeeded", "result": result}]
     elif record.state != "waiting":
         attempts = [{"attemptId": 1, "attemptStatus": state}]
