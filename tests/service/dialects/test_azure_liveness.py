@@ -188,6 +188,7 @@ def test_with_the_client_of_azure_ai_vision_face(lively):
             models.CreateLivenessSessionContent(
                 liveness_operation_mode=models.LivenessOperationMode.PASSIVE,
                 device_correlation_id=str(uuid.uuid4()),
+                enable_session_image=True,
             )
         )
         show(lively, {"sessionId": made.session_id, "authToken": made.auth_token})
@@ -195,6 +196,15 @@ def test_with_the_client_of_azure_ai_vision_face(lively):
         assert told.status == "ResultAvailable"
         assert told.result.response.body.liveness_decision == "realface"
         assert told.result.response.body.target.face_rectangle.width > 20
+        image = told.result.session_image_id
+        assert b"".join(client.get_session_image(image)).startswith(b"\x89PNG")
+        (found,) = client.detect_from_session_image(
+            session_image_id=image,
+            detection_model="detection_03",
+            recognition_model="recognition_04",
+            return_face_id=True,
+        )
+        assert found.face_id
         assert made.session_id in [one.id for one in client.get_liveness_sessions()]
         assert len(client.get_liveness_session_audit_entries(made.session_id)) == 1
         client.delete_liveness_session(made.session_id)
