@@ -151,6 +151,13 @@ class Settings(Exposure):
         "kept.",
     )
 
+    session_images: int = Field(
+        default=100,
+        ge=0,
+        description="Frames that one application may have kept of liveness sessions whose client "
+        "asks for it (Azure's enableSessionImage), one of each session; 0: never.",
+    )
+
     # Limits on one image, checked before it is decoded
     max_image_bytes: int = Field(default=20 * MEGABYTE, gt=0, description="Bytes of one image.")
     max_image_pixels: int = Field(

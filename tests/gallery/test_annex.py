@@ -144,6 +144,14 @@ def test_beyond_the_limit_the_next_to_pass_go(gallery):
     assert set(gallery.annex.kept("other", ["x"])) == {"x"}
 
 
+def test_many_are_bounded_too_within_a_few_hundredths(gallery):
+    for batch in range(10):
+        some = {f"{batch}-{i}": b"" for i in range(60)}
+        gallery.annex.keep("kind", some, seconds=60, limit=200)
+        assert len(rows(gallery, passing)) <= 260
+    assert len(rows(gallery, passing)) >= 200
+
+
 def test_nothing_lies_open_in_the_database(gallery, tmp_path):
     secret = b"a template that nobody may read"
     gallery.annex.keep("kind", {"a": secret}, seconds=60, limit=9)

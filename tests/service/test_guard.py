@@ -184,6 +184,19 @@ def test_an_address_beyond_its_rate_gets_429_but_health_goes_on(open_house):
     assert house.client.get("/readyz").status_code in {200, 503}
 
 
+def test_a_client_of_azure_is_told_so_in_its_own_shape(open_house):
+    house = open_house(rate_per_address=0.01, rate_burst=1)
+    assert house.client.get("/").status_code == 200
+    for path in ("/azure/face/v1.2/persongroups", "/face/v1.0/persongroups"):
+        answer = house.client.get(path)
+        assert answer.status_code == 429
+        assert set(answer.json()) == {"error"}
+        assert answer.json()["error"]["code"] == answer.headers["x-ms-error-code"] == "429"
+        assert 1 <= int(answer.headers["retry-after"]) <= 100
+        assert answer.headers["apim-request-id"]
+    assert code(house.client.get("/azurefoo")) == (429, "rate_limited")
+
+
 def test_guessing_locks_the_address_and_nobodys_key(open_house):
     house = open_house(lockout_failures=3, lockout_s=60)
     assert house.client.get("/v1/groups").status_code == 200

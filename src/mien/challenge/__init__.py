@@ -5,7 +5,14 @@ they were done by one live person before one camera. docs/challenge.md has the s
 the reasons, and what this stops and what it does not.
 """
 
-from mien.challenge.judging import ChallengeResult, Standing, judge, person_check, standing
+from mien.challenge.judging import (
+    ChallengeResult,
+    Standing,
+    judge,
+    person_check,
+    portrait,
+    standing,
+)
 from mien.challenge.plan import Plan, plan_from_dict
 from mien.challenge.session import Session, State, watch
 from mien.challenge.steps import STEPS, TEXTS, Progress, Step, StepOutcome, choose, follow
@@ -26,6 +33,7 @@ __all__ = [
     "judge",
     "person_check",
     "plan_from_dict",
+    "portrait",
     "standing",
     "watch",
 ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mien.engine import Engine
     from mien.gallery import Gallery
 
-__all__ = ["ChallengeResult", "Standing", "judge", "person_check", "standing"]
+__all__ = ["ChallengeResult", "Standing", "judge", "person_check", "portrait", "standing"]
 
 TIMES = ("order", "rate", "gap")
 """Checks that must have spoken: without times no step can have been done in time."""
@@ -158,8 +158,29 @@ def person_check(
     limit = round(decision.threshold, 4)
     if not seen or not len(enrolled) or engine.calibration is None:
         return [Check("person", False, "another_person", None, limit)]
-    probe = min(seen, key=lambda frame: float(np.abs(frame.pose[:2]).sum()))
+    probe = min(seen, key=_turned)
     similar = enrolled.vector @ probe.vector
     sure = engine.calibration.confidence(similar, enrolled.norm, float(probe.norm[0]))
     best = float(np.max(sure))
     return [Check("person", best >= decision.threshold, "another_person", best, limit)]
+
+
+def portrait(frames: Sequence[SequenceFrame]) -> dict[str, Any] | None:
+    """Where the face is in the frame that it looks most straight out of.
+
+    Returns:
+        ``{"frame": its number from 0, "time_s": after the first, "box": [x0, y0, x1, y1]}`` in the
+        frame's pixels, or None where no frame shows a face.
+    """
+    shown = [i for i, frame in enumerate(frames) if frame.has_face]
+    if not shown:
+        return None
+    best = min(shown, key=lambda i: _turned(frames[i]))
+    chosen = frames[best]
+    box = [round(float(edge), 1) for edge in chosen.box]
+    return {"frame": best, "time_s": round(chosen.time_s - frames[0].time_s, 3), "box": box}
+
+
+def _turned(frame: SequenceFrame) -> float:
+    """How far a face looks past the camera: degrees of yaw and pitch together."""
+    return float(np.abs(frame.pose[:2]).sum())

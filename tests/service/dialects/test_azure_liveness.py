@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from mien import config
+from mien.gallery import Gallery
 from mien.liveness import PassiveLiveness
+from mien.service import session_images
 from mien.service.dialects.azure import sessions
 from mien.testing import DrawnMesh, MockLivenessNet, challenge_frames, mock_engine
 
@@ -35,6 +37,12 @@ def lively(start_service, tmp_path_factory):
     engine = mock_engine(settings, liveness=check, mesh=DrawnMesh())
     more = {"request_timeout_s": 120, "sessions_per_minute": 1000}
     with engine, start_service(folder, engine=engine, **more) as made:
+        yield made
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    with Gallery.open(f"sqlite:///{tmp_path / 'gallery.db'}") as made:
         yield made
 
 
@@ -110,7 +118,11 @@ def test_a_session_of_the_preview(azure, lively):
     show(lively, made)
     after = azure.ok("GET", path)
     assert after["status"] == "ResultAvailable"
-    assert after["result"]["response"]["body"]["livenessDecision"] == "realface"
+    told = after["result"]["response"]["body"]
+    assert told["livenessDecision"] == "realface"
+    assert told["target"]["imageType"] == "Color"
+    assert told["target"]["timeOffsetWithinFile"] >= 0
+    assert told["target"]["faceRectangle"]["width"] > 20
     assert azure.ok("GET", f"{path}/audit") == [after["result"]]
     assert azure.send("DELETE", path).content == b""
     assert azure.send("GET", path).status_code == 404
@@ -128,6 +140,7 @@ def test_a_session_of_the_release(azure, lively):
     (attempt,) = told["results"]["attempts"]
     assert (attempt["attemptId"], attempt["attemptStatus"]) == (1, "Succeeded")
     assert attempt["result"]["livenessDecision"] == "realface"
+    assert attempt["result"]["targets"]["color"]["faceRectangle"]["width"] > 20
     assert azure.send("DELETE", path).status_code == 200
 
 
@@ -139,6 +152,7 @@ def test_a_session_with_verification(azure, lively, path, identity, same):
         image = made["verifyImage"]
     else:
         (image,) = made["results"]["verifyReferences"]
+        assert image["referenceType"] == "Color"
     assert image["qualityForRecognition"] in ("low", "medium", "high")
     assert image["faceRectangle"]["width"] == 90
     show(lively, made, identity=identity)
@@ -174,12 +188,23 @@ def test_with_the_client_of_azure_ai_vision_face(lively):
             models.CreateLivenessSessionContent(
                 liveness_operation_mode=models.LivenessOperationMode.PASSIVE,
                 device_correlation_id=str(uuid.uuid4()),
+                enable_session_image=True,
             )
         )
         show(lively, {"sessionId": made.session_id, "authToken": made.auth_token})
         told = client.get_liveness_session_result(made.session_id)
         assert told.status == "ResultAvailable"
         assert told.result.response.body.liveness_decision == "realface"
+        assert told.result.response.body.target.face_rectangle.width > 20
+        image = told.result.session_image_id
+        assert b"".join(client.get_session_image(image)).startswith(b"\x89PNG")
+        (found,) = client.detect_from_session_image(
+            session_image_id=image,
+            detection_model="detection_03",
+            recognition_model="recognition_04",
+            return_face_id=True,
+        )
+        assert found.face_id
         assert made.session_id in [one.id for one in client.get_liveness_sessions()]
         assert len(client.get_liveness_session_audit_entries(made.session_id)) == 1
         client.delete_liveness_session(made.session_id)
@@ -327,10 +352,56 @@ def test_a_session_is_of_one_kind(azure):
     assert azure.send("GET", f"{PREVIEW_VERIFY}/{made['sessionId']}").status_code == 404
 
 
-def test_images_of_sessions_are_not_kept(azure):
-    for path in ("/session/sessionImages/x", "/sessionImages/x"):
-        answer = azure.send("GET", path)
-        assert answer.json()["error"]["code"] == "SessionImageNotFound"
+@pytest.mark.parametrize("path", [PREVIEW, RELEASED])
+def test_a_session_keeps_an_image_where_it_is_asked_to(azure, lively, path):
+    made = begin(azure, path, enableSessionImage=True)
+    show(lively, made)
+    session = f"{path}/{made['sessionId']}"
+    told = azure.ok("GET", session)
+    if path == PREVIEW:
+        result, folder = told["result"], "/session/sessionImages"
+        place = result["response"]["body"]["target"]["faceRectangle"]
+    else:
+        result, folder = told["results"]["attempts"][0]["result"], "/sessionImages"
+        place = result["targets"]["color"]["faceRectangle"]
+    one = result["sessionImageId"]
+    image = azure.send("GET", f"{folder}/{one}")
+    assert image.status_code == 200
+    assert image.headers["content-type"] == "application/octet-stream"
+    assert Image.open(io.BytesIO(image.content)).format == "PNG"
+    (face,) = azure.ok("POST", "/detect", json={"sessionImageId": one})
+    assert abs(face["faceRectangle"]["left"] - place["left"]) <= 1
+    assert uuid.UUID(face["faceId"])
+    azure.ok("DELETE", session)
+    for method, gone in (("GET", f"{folder}/{one}"), ("POST", "/detect")):
+        body = {"json": {"sessionImageId": one}} if method == "POST" else {}
+        answer = azure.send(method, gone, **body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SessionImageNotFound")
+
+
+def test_no_image_is_kept_where_nobody_asked(azure, lively):
+    made = begin(azure, RELEASED)
+    show(lively, made)
+    told = azure.ok("GET", f"{RELEASED}/{made['sessionId']}")
+    assert "sessionImageId" not in told["results"]["attempts"][0]["result"]
+    for path in ("/session/sessionImages", "/sessionImages"):
+        for one in ("x", made["sessionId"]):
+            answer = azure.send("GET", f"{path}/{one}")
+            assert answer.json()["error"]["code"] == "SessionImageNotFound"
+
+
+@pytest.mark.parametrize(("most", "kept"), [(0, 0), (1, 1)])
+def test_images_of_sessions_are_bounded(gallery, most, kept):
+    settings = config.load(session_images=most)
+    portrait = {"frame": 3, "time_s": 0.0, "box": [0, 0, 1, 1]}
+    for session in ("a" * 32, "b" * 32):
+        for before in (0, 2, 4):  # only the second request holds the frame
+            frames = [b"no", f"of {session}".encode()]
+            session_images.keep(
+                gallery, session, portrait, frames, before=before, settings=settings
+            )
+    found = [session_images.find(gallery, one * 32) for one in "ab"]
+    assert found == [None, f"of {'b' * 32}".encode() if kept else None]
 
 
 def test_too_many_sessions_are_429(start_service, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -56,6 +58,12 @@ def test_detect_without_face_ids_keeps_nothing(azure, photo_of):
     (found,) = azure.ok(
         "POST", "/detect", params={"returnFaceId": "false"}, content=photo_of.one(1)
     )
+    assert set(found) == {"faceRectangle"}
+
+
+def test_the_recognition_model_is_told_with_a_face_id_only(azure, photo_of):
+    query = {"returnFaceId": "false", "returnRecognitionModel": "true"}
+    (found,) = azure.ok("POST", "/detect", params=query, content=photo_of.one(1))
     assert set(found) == {"faceRectangle"}
 
 
@@ -146,6 +154,17 @@ def test_identify_ranks_candidates_and_gives_a_stranger_none(azure, make, kind):
     ranked = azure.ok("POST", "/identify", json=everybody)[0]["candidates"]
     assert len(ranked) == 2
     assert ranked[0]["confidence"] >= ranked[1]["confidence"]
+
+
+def test_identify_answers_each_face_id_that_is_asked(azure, make):
+    path = make("persongroups")
+    azure.person(path, 1)
+    azure.ok("POST", f"{path}/train", status=202)
+    one, other = azure.detect(1), azure.detect(2)
+    body = {"faceIds": [one, other, one], "personGroupId": path.split("/")[2]}
+    found = azure.ok("POST", "/identify", json=body)
+    assert [each["faceId"] for each in found] == [one, other, one]
+    assert found[0] == found[2]
 
 
 def test_find_similar_among_faces(azure):
@@ -392,6 +411,27 @@ def test_what_was_added_after_training_is_found_after_the_next(azure, make, phot
     assert (finds(1), finds(2)) == (True, False)
     azure.ok("POST", f"{path}/train", status=202)
     assert (finds(1), finds(2)) == (True, True)
+
+
+def test_those_who_came_after_training_hide_nobody(azure, make, photo_of):
+    """More of them than are fetched at first, and all of them more alike."""
+    path = make("largefacelists")
+    faces, group = f"{path}/persistedfaces", f"azure.largefacelist.{path.split('/')[2]}"
+    exact = azure.ok("POST", faces, content=photo_of.one(1))["persistedFaceId"].replace("-", "")
+    person = azure.gallery.face(group, exact).person_id
+    _, alike = azure.gallery.embeddings(group, person)
+    azure.ok("DELETE", f"{faces}/{exact}")
+    less = alike.vector + 0.02 * np.random.default_rng(7).normal(size=alike.vector.shape)
+    less = (less / np.linalg.norm(less)).astype(np.float32)
+    contract = azure.gallery.group(group).contract
+    (old,) = azure.gallery.add_faces(group, None, replace(alike, vector=less), contract=contract)
+    azure.ok("POST", f"{path}/train", status=202)
+    azure.gallery.add_faces(group, None, alike.take([0] * 50), contract=contract)
+    body = {"faceId": azure.detect(1), "largeFaceListId": path.split("/")[2]}
+    for mode in ("matchPerson", "matchFace"):
+        asked = {**body, "mode": mode, "maxNumOfCandidatesReturned": 2}
+        found = azure.ok("POST", "/findsimilars", json=asked)
+        assert [one["persistedFaceId"].replace("-", "") for one in found] == [old.id]
 
 
 def test_a_deleted_person_is_not_found_from_that_moment(azure, make):

@@ -24,6 +24,7 @@ from mien.gallery.challenges import (
     is_token,
 )
 from mien.liveness.sequence import SequenceFrame, pack, unpack
+from mien.service import session_images
 from mien.service.api.photos import PHOTO_ERRORS
 from mien.service.auth import bearer
 from mien.service.call import (
@@ -55,6 +56,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["liveness sessions"])
 
 _PATH = "/v1/liveness-sessions"
+_APART = ("portrait", "steps")
+"""Members of a stored result that are told elsewhere, or by a dialect only."""
 
 
 class _Visitor:
@@ -179,6 +182,15 @@ async def add_frames(visit: Visiting) -> Response:
         before = [frame for part in visit.store.seen(record) for frame in unpack(part)]
         record = visit.store.add(record, pack(looked), frames=len(looked))
         frames = [*before, *looked]
+        if record.plan.get(session_images.KEEPS):
+            session_images.keep(
+                call.gallery,
+                record.id,
+                challenge.portrait(frames),
+                [data for _, data in pairs],
+                before=len(before),
+                settings=call.settings,
+            )
         stands = challenge.standing(plan, frames)
         if stands.over or chosen.done:
             record = _judged(visit, record, plan, frames)
@@ -214,7 +226,12 @@ async def delete_session(visit: Visiting) -> Response:
     """Delete a session and its result; not with the session's token."""
     if visit.device:
         raise Forbidden("A device's token cannot delete its session.")
-    await visit.call.with_records(lambda: visit.store.delete(visit.session))
+
+    def work() -> None:
+        visit.store.delete(visit.session)
+        session_images.forget(visit.call.gallery, visit.session)
+
+    await visit.call.with_records(work)
     return Response(status_code=204)
 
 
@@ -247,9 +264,8 @@ def _judged(
         known=visit.store.known(digests),
         more=challenge.person_check(engine, visit.call.gallery, plan, frames),
     )
-    return visit.store.finish(
-        record, passed=result.passed, result=result.to_dict(), digests=digests
-    )
+    kept = {**result.to_dict(), "portrait": challenge.portrait(frames)}
+    return visit.store.finish(record, passed=result.passed, result=kept, digests=digests)
 
 
 def _told(
@@ -280,5 +296,5 @@ def _told(
         "created_at": record.created_at.isoformat(),
         "expires_at": record.expires_at.isoformat(),
         "finished_at": None if record.finished_at is None else record.finished_at.isoformat(),
-        "result": None if result is None else {k: v for k, v in result.items() if k != "steps"},
+        "result": None if result is None else {k: v for k, v in result.items() if k not in _APART},
     }

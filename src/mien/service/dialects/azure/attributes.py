@@ -86,8 +86,9 @@ def asked(query: Body, detection: str, recognition: str) -> tuple[str, ...]:
     allowed = DETECTED_BY[detection]
     for name in wanted:
         if name not in allowed:
-            listed = ",".join(sorted(one.lower() for one in allowed)) or "none"
-            raise bad_argument(f"Only face attributes '{listed}' are supported by {detection}.")
+            listed = ",".join(sorted(one.lower() for one in allowed))
+            only = f"Only face attributes '{listed}'" if listed else "No face attributes"
+            raise bad_argument(f"{only} are supported by {detection}.")
         if name == "qualityForRecognition" and recognition not in (
             "recognition_03",
             "recognition_04",

@@ -16,7 +16,13 @@ from mien.errors import AlreadyExists, NotFound
 from mien.gallery import Gallery, GroupSettings
 from mien.service.call import Call
 from mien.service.dialects.azure import models
-from mien.service.dialects.azure.errors import AzureError, bad_argument, exists, missing
+from mien.service.dialects.azure.errors import (
+    AzureError,
+    bad_argument,
+    exists,
+    missing,
+    untrained,
+)
 from mien.service.dialects.azure.fields import (
     CONTAINER_DATA,
     Body,
@@ -249,7 +255,7 @@ def training(gallery: Gallery, kind: Kind, one: str) -> dict[str, Any]:
     """
     found = find(gallery, kind, one)
     if found.training is None:
-        raise AzureError(404, f"{kind.what}NotTrained", f"{kind.what} is not trained.")
+        raise untrained(kind.what, status=404)
     at = found.training[0]
     return {
         "status": "succeeded",
@@ -266,7 +272,7 @@ def trained(found: Container) -> str:
         AzureError: it was never trained.
     """
     if found.training is None:
-        raise AzureError(400, f"{found.kind.what}NotTrained", f"{found.kind.what} is not trained.")
+        raise untrained(found.kind.what, status=400)
     return found.training[1]
 
 

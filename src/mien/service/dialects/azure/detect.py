@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from mien.landmarks.named import FaceLandmarks
 from mien.results import Detection
 from mien.service.api.analyze import allowed_actions
 from mien.service.call import Call
-from mien.service.dialects.azure import attributes, models, probes
+from mien.service.dialects.azure import attributes, models, probes, sessions
 from mien.service.dialects.azure.errors import bad_argument
 from mien.service.dialects.azure.fields import Body, boolean, shown_id, whole
 from mien.service.dialects.azure.route import (
@@ -67,7 +68,8 @@ class Asked:
 async def detect(call: Detecting) -> Response:
     """Detect the faces of a photo, largest first."""
     asked = Asked.of(query_of(call))
-    return done(await with_photo(call, lambda data: _detected(call, asked, data)))
+    work = partial(_detected, call, asked)
+    return done(await with_photo(call, work, kept=sessions.image))
 
 
 def _detected(call: Call, asked: Asked, data: bytes) -> list[dict[str, Any]]:
@@ -77,21 +79,22 @@ def _detected(call: Call, asked: Asked, data: bytes) -> list[dict[str, Any]]:
     photo = call.engine.photo(data)
     found = call.engine.detect(photo).first(MAX_FACES)
     call.service.metrics.faces.inc(len(found))
-    shown: list[dict[str, Any]] = [{} for _ in found]
-    if asked.face_id:
-        for face, one in zip(shown, _face_ids(call, asked, found, photo), strict=True):
-            face["faceId"] = shown_id(one)
-            if asked.told_model:
-                face["recognitionModel"] = asked.model
-    for face, place in zip(shown, found, strict=True):
-        face["faceRectangle"] = rectangle_of(place.box)
     if asked.landmarks:
         actions.append("landmarks")
+    looks: list[dict[str, Any]] = [{} for _ in found]
     if actions:
         analysed = call.engine.analyze_faces(photo, found.faces, actions=actions)
-        for face, looks in zip(shown, analysed, strict=True):
-            face.update(_looks(asked, looks))
-    return shown
+        looks = [_looks(asked, one) for one in analysed]
+    ids = _face_ids(call, asked, found, photo) if asked.face_id else []
+    return [
+        {
+            **({"faceId": shown_id(ids[i])} if ids else {}),
+            **({"recognitionModel": asked.model} if asked.told_model else {}),
+            "faceRectangle": rectangle_of(place.box),
+            **looks[i],
+        }
+        for i, place in enumerate(found)
+    ]
 
 
 def _face_ids(call: Call, asked: Asked, found: Detection, photo: Photo) -> list[str]:

@@ -107,8 +107,10 @@ async def references(call: Reading, person: str) -> Response:
     def work() -> dict[str, Any]:
         _, found = _find(call.gallery, person)
         inside = set(call.gallery.annex.groups_of(found.id))
-        ids, after = [], start
-        while notes := call.gallery.annex.notes(DYNAMIC.space, after=after, limit=1000):
+        ids, after = list[str](), start
+        while len(ids) < top and (
+            notes := call.gallery.annex.notes(DYNAMIC.space, after=after, limit=1000)
+        ):
             ids += [one.key for one in notes if one.group in inside]
             after = notes[-1].key
         return {"dynamicPersonGroupIds": ids[:top]}

@@ -22,7 +22,7 @@ from mien.service.dialects.azure.containers import Container
 from mien.service.dialects.azure.errors import AzureError, bad_argument, missing
 from mien.service.dialects.azure.fields import Body, uuids
 from mien.service.dialects.azure.matching import confidences, decision_at
-from mien.service.dialects.azure.policies import log_search, refuse_unseen
+from mien.service.dialects.azure.policies import note_search, searchable
 from mien.types import Embeddings
 
 __all__ = [
@@ -106,11 +106,11 @@ def identify(
     """Who of the directory, or of these persons in it, each face is; best first."""
     engine, group = models.engine_of(call, model), group_of(call, model)
     ensure(call, group, model)
-    refuse_unseen(call, group)
+    place = searchable(call, group)
     if wanted is None:
-        decision = decision_at(engine, threshold, size=call.gallery.size(group))
+        decision = decision_at(engine, threshold, size=place.faces)
         ranked = candidates_of(engine, call.gallery, group, embeddings, top=top, decision=decision)
-        log_search(call, group, ranked)
+        note_search(call, place, ranked)
         return ranked
     known = call.gallery.faces_of(group, wanted)
     size = sum(len(ids) for ids, _ in known.values())
@@ -127,7 +127,7 @@ def identify(
                 )
         found.sort(key=lambda one: -(one.confidence or 0.0))
         ranked.append(tuple(found[:top]))
-    log_search(call, group, ranked)
+    note_search(call, place, ranked)
     return ranked
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mien.errors import MienError
 from mien.service.errors import RETRY_AFTER_S, Answer
 
-__all__ = ["AzureError", "answer", "bad_argument", "exists", "missing", "of_mien"]
+__all__ = ["AzureError", "answer", "bad_argument", "exists", "missing", "of_mien", "untrained"]
 
 
 class AzureError(Exception):
@@ -122,6 +122,11 @@ def missing(what: str, *, status: int = 404) -> AzureError:
 def exists(what: str) -> AzureError:
     """``what`` exists already."""
     return AzureError(409, f"{what}Exists", f"{_words(what)} already exists.")
+
+
+def untrained(what: str, *, status: int) -> AzureError:
+    """``what`` was never trained."""
+    return AzureError(status, f"{what}NotTrained", f"{_words(what)} is not trained.")
 
 
 def _words(name: str) -> str:

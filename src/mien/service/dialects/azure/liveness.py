@@ -140,8 +140,10 @@ def _add_lists(router: APIRouter, path: str, *, verify: bool) -> None:
 
 
 async def _session_image(call: Reading, image: str) -> Response:
-    """Frames are never kept."""
-    raise AzureError(404, "SessionImageNotFound", "Session images are not kept.")
+    """The frame that is kept of a session that was made with ``enableSessionImage``."""
+    found = await call.with_records(lambda: sessions.image(call.gallery, image))
+    headers = {"Cache-Control": "private, no-store"}
+    return Response(found, media_type="application/octet-stream", headers=headers)
 
 
 # ---------------------------------------------------------------------- requests
@@ -159,6 +161,7 @@ def _wanted(body: Body, *, verify: bool, correlated: bool) -> Wanted:
         correlation=correlation,
         tells_device=boolean(body, "sendResultsToClient", default=False),
         threshold=number(body, THRESHOLD, default=0.5) or 0.0,
+        image=boolean(body, "enableSessionImage", default=False),
         created=sessions.moment(datetime.now(UTC)),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from mien.gallery.challenges import ChallengeRecord
 from mien.service.dialects.azure import sessions
+from mien.service.dialects.azure.detect import rectangle_of
 from mien.service.dialects.azure.fields import shown_id
 from mien.service.dialects.azure.sessions import Reference, Wanted
 
@@ -68,6 +69,14 @@ def attempt(record: ChallengeRecord, wanted: Wanted) -> Json | None:
         "livenessDecision": decided,
         "modelVersionUsed": sessions.model_version(),
     }
+    face = sessions.target(record)
+    if face is not None:
+        body["target"] = {
+            "faceRectangle": rectangle_of(face.box),
+            "fileName": f"frame-{face.frame}",
+            "timeOffsetWithinFile": face.at_ms,
+            "imageType": "Color",
+        }
     verified = sessions.verified(record, wanted)
     if verified is not None and wanted.reference is not None:
         body["verifyResult"] = {**verified, "verifyImage": _image(wanted.reference)}
@@ -93,7 +102,8 @@ def attempt(record: ChallengeRecord, wanted: Wanted) -> Json | None:
     }
     if wanted.reference is not None and wanted.reference.sha256 is not None:
         shown["verifyImageHash"] = wanted.reference.sha256
-    return shown
+    image = sessions.image_of(record, wanted)
+    return shown if image is None else {**shown, "sessionImageId": image}
 
 
 def released(record: ChallengeRecord, wanted: Wanted) -> Json:
@@ -103,18 +113,24 @@ def released(record: ChallengeRecord, wanted: Wanted) -> Json:
     decided = sessions.decision(record)
     if decided is not None:
         result: Json = {"livenessDecision": decided, "digest": _digest(record)}
+        face = sessions.target(record)
+        if face is not None:
+            result["targets"] = {"color": {"faceRectangle": rectangle_of(face.box)}}
         verified = sessions.verified(record, wanted)
         if verified is not None:
             result["verifyResult"] = verified
         if wanted.reference is not None and wanted.reference.sha256 is not None:
             result["verifyImageHash"] = wanted.reference.sha256
+        image = sessions.image_of(record, wanted)
+        if image is not None:
+            result["sessionImageId"] = image
         attempts = [{"attemptId": 1, "attemptStatus": "Succeeded", "result": result}]
     elif record.state != "waiting":
         attempts = [{"attemptId": 1, "attemptStatus": state}]
     results: Json = {"attempts": attempts}
     if wanted.reference is not None:
         results["verifyReferences"] = [
-            {"referenceType": "image", **_image(wanted.reference)},
+            {"referenceType": "Color", **_image(wanted.reference)},
         ]
     return {
         "sessionId": shown_id(record.id),

@@ -13,14 +13,15 @@ from mien.image import Photo
 from mien.service.call import Call
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.fields import shown_id
+from mien.service.dialects.azure.matching import SAME
 from mien.types import Embeddings, Faces
 
 __all__ = [
-    "log_search",
-    "log_verification",
+    "note_search",
+    "note_verification",
     "refuse_lookalike",
     "refuse_spoof",
-    "refuse_unseen",
+    "searchable",
 ]
 
 
@@ -65,17 +66,18 @@ def refuse_lookalike(
         )
 
 
-def refuse_unseen(call: Call, group: str) -> None:
-    """Refuse to search a group that asks more of a face than detection asked.
+def searchable(call: Call, group: str) -> Group:
+    """A group that is to be searched by faceId, which must not ask more than detection asked.
 
     A faceId has no photo any more, so what the group enforces can only have been looked at when
     the face was detected: when the server enforces it too.
 
     Raises:
         AzureError: 403 UnsupportedFeature.
+        NotFound: no such group.
     """
-    own = _own(call.engine)
-    wanted = own.at_least(call.gallery.group(group).settings)
+    found, own = call.gallery.group(group), _own(call.engine)
+    wanted = own.at_least(found.settings)
     if wanted.enforces and wanted != own:
         raise AzureError(
             403,
@@ -83,20 +85,30 @@ def refuse_unseen(call: Call, group: str) -> None:
             "The group enforces liveness, which a faceId shows only where the server enforces it "
             "in every detection.",
         )
+    return found
 
 
-def log_search(call: Call, group: str, ranked: Sequence[Sequence[Candidate]]) -> None:
-    """Write a search to the audit log, if the server keeps one of searches."""
+def note_search(call: Call, group: Group, ranked: Sequence[Sequence[Candidate]]) -> None:
+    """Write a search to the audit log, if the server keeps one, and who was recognised."""
     if call.settings.audit_searches == "on":
         found = [[one.person_id for one in candidates] for candidates in ranked]
         liveness = call.settings.liveness
-        call.gallery.privacy.record_identification(group, found, liveness=liveness)
+        call.gallery.privacy.record_identification(group.name, found, liveness=liveness)
+    sure = [one for each in ranked for one in each if (one.confidence or 0.0) >= SAME]
+    _seen(call, group, [one.person_id for one in sure])
 
 
-def log_verification(call: Call, group: str, person: str, *, match: bool) -> None:
-    """Write a comparison with a person to the audit log, likewise."""
+def note_verification(call: Call, group: Group, person: str, *, match: bool) -> None:
+    """Write a comparison with a person down, likewise."""
     if call.settings.audit_searches == "on":
-        call.gallery.privacy.record_verification(group, person, match=match)
+        call.gallery.privacy.record_verification(group.name, person, match=match)
+    _seen(call, group, [person] if match else [])
+
+
+def _seen(call: Call, group: Group, persons: list[str]) -> None:
+    """Whoever is recognised stays in a group that lets go of those who are not seen for long."""
+    if persons and group.settings.retain_idle_s is not None:
+        call.gallery.privacy.seen(persons)
 
 
 def _own(engine: Engine) -> LivenessCheck:

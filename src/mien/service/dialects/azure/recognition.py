@@ -12,6 +12,7 @@ from mien.answers import Candidate
 from mien.engine.albums import album_threshold
 from mien.engine.recognition import candidates_of
 from mien.errors import NotFound
+from mien.gallery import Group
 from mien.match.clustering import cluster
 from mien.service.call import Call
 from mien.service.dialects.azure import containers, directory_scope, models, probes
@@ -35,7 +36,7 @@ from mien.service.dialects.azure.fields import (
     whole,
 )
 from mien.service.dialects.azure.matching import SAME, anybody, confidences, decision_at
-from mien.service.dialects.azure.policies import log_search, log_verification, refuse_unseen
+from mien.service.dialects.azure.policies import note_search, note_verification, searchable
 from mien.service.dialects.azure.route import AzureRoute, Reading, done, with_body
 from mien.types import Embeddings
 
@@ -79,13 +80,13 @@ def _verified(call: Call, body: Body) -> dict[str, Any]:
         probe = face.embeddings
     confidence = float(confidences(engine, probe, others).max())
     if group is not None:
-        log_verification(call, group, person, match=confidence >= SAME)
+        note_verification(call, group, person, match=confidence >= SAME)
     return {"isIdentical": confidence >= SAME, "confidence": round(confidence, 5)}
 
 
 def _faces_of_person(
     call: Call, body: Body, face: probes.Probe, person: str
-) -> tuple[str, Embeddings]:
+) -> tuple[Group, Embeddings]:
     scope = [kind for kind in (PERSON_GROUP, LARGE_PERSON_GROUP) if body.get(kind.key) is not None]
     if len(scope) > 1:
         raise bad_argument("Request body is invalid.")
@@ -96,13 +97,13 @@ def _faces_of_person(
     else:
         group = directory_scope.group_of(call, face.model)
     try:
-        refuse_unseen(call, group)
+        place = searchable(call, group)
         _, templates = call.gallery.embeddings(group, person)
     except NotFound:
         raise missing("Person") from None
     if not len(templates):
         raise AzureError(404, "PersistedFaceNotFound", "The person has no face.")
-    return group, templates
+    return place, templates
 
 
 # ---------------------------------------------------------------------- identify
@@ -196,13 +197,12 @@ def _ranked(
     threshold: float | None,
     newest: str | None = None,
 ) -> list[tuple[Candidate, ...]]:
-    engine = models.engine_of(call, model)
-    refuse_unseen(call, group)
-    decision = decision_at(engine, threshold, size=call.gallery.size(group))
+    engine, place = models.engine_of(call, model), searchable(call, group)
+    decision = decision_at(engine, threshold, size=place.faces)
     ranked = candidates_of(
         engine, call.gallery, group, embeddings, top=top, decision=decision, newest=newest
     )
-    log_search(call, group, ranked)
+    note_search(call, place, ranked)
     return ranked
 
 
@@ -269,14 +269,13 @@ def _similar_listed(
 ) -> list[dict[str, Any]]:
     found = containers.find(call.gallery, kind, one, status=400)
     newest = containers.trained(found) if kind.trains else None
-    size = call.gallery.size(found.group)
-    if not size:
+    place = searchable(call, found.group)
+    if not place.faces:
         raise AzureError(400, "FaceListNotReady", "Face list is empty.")
     (probe,) = probes.load(call.gallery, [face_id])
     _compatible(found, probe.model)
     engine = models.engine_of(call, found.model)
-    refuse_unseen(call, found.group)
-    decision = decision_at(engine, None, size=size) if matching else anybody()
+    decision = decision_at(engine, None, size=place.faces) if matching else anybody()
     (candidates,) = candidates_of(
         engine,
         call.gallery,
@@ -286,7 +285,7 @@ def _similar_listed(
         decision=decision,
         newest=newest,
     )
-    log_search(call, found.group, [candidates])
+    note_search(call, place, [candidates])
     return [
         {
             "persistedFaceId": shown_id(each.face_id),

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mien.errors import MienError, RequestTooLarge, Unauthorized, UnsupportedMediaType
-from mien.gallery import Scope
+from mien.gallery import Gallery, Scope
 from mien.service.auth import bearer
 from mien.service.call import Call, opened
 from mien.service.dialects.azure import errors
@@ -155,17 +155,36 @@ async def with_body(
     return await (call.with_models(job) if models else call.with_records(job))
 
 
-async def with_photo(call: Call, work: Callable[[bytes], T]) -> T:
-    """Read a photo, the body or behind the URL in it, and run ``work`` on a worker for photos."""
+async def with_photo(
+    call: Call,
+    work: Callable[[bytes], T],
+    *,
+    kept: Callable[[Gallery, str], bytes] | None = None,
+) -> T:
+    """Read a photo and run ``work`` on a worker for photos.
+
+    Args:
+        call: its body is the photo, or says behind which URL it is.
+        work: takes the photo.
+        kept: gives the image of a session, where the body may name one instead.
+    """
     kind = _kind(call)
     call.service.inference.refuse_if_full(call.lane)
     with call.service.budget.hold() as holding:
         if kind == "application/json":
             body = parse(await call.read(MAX_JSON_BYTES))
-            with call.service.reading.hold():
-                data = await call.service.fetcher.fetch(
-                    _url(body), max_bytes=MAX_IMAGE_BYTES, timeout_s=call.left, take=holding.take
-                )
+            session = body.get("sessionImageId")
+            if kept is not None and session is not None and body.get("url") is None:
+                data = await call.with_records(lambda: kept(call.gallery, str(session)))
+                holding.take(len(data))
+            else:
+                with call.service.reading.hold():
+                    data = await call.service.fetcher.fetch(
+                        _url(body),
+                        max_bytes=MAX_IMAGE_BYTES,
+                        timeout_s=call.left,
+                        take=holding.take,
+                    )
         elif kind == "application/octet-stream" or kind.startswith("image/"):
             try:
                 data = await call.read(MAX_IMAGE_BYTES, holding)
@@ -189,8 +208,6 @@ def done(
 
 def _url(body: Body) -> str:
     url = body.get("url")
-    if url is None and body.get("sessionImageId") is not None:
-        raise AzureError(404, "SessionImageNotFound", "Session images are not kept.")
     if not isinstance(url, str) or not url:
         raise bad_argument("Request body is invalid.")
     return url

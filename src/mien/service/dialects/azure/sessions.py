@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,23 +24,29 @@ from mien.engine import LivenessCheck
 from mien.errors import NotFound
 from mien.gallery import Gallery
 from mien.gallery.challenges import ChallengeLimits, ChallengeRecord, Challenges
+from mien.service import session_images
 from mien.service.call import Call
 from mien.service.dialects.azure.errors import AzureError
 from mien.service.dialects.azure.fields import hex_id, shown_id
+from mien.types import Box
 
 __all__ = [
     "GROUP",
     "Reference",
+    "Target",
     "Wanted",
     "begin",
     "decision",
     "drop",
     "end",
     "find",
+    "image",
+    "image_of",
     "listing",
     "model_version",
     "moment",
     "reference_name",
+    "target",
     "verified",
 ]
 
@@ -80,6 +86,7 @@ class Wanted:
         threshold: confidence from which the face is the reference's.
         reference: None without verification.
         created: when it was made, ISO 8601.
+        image: one frame is kept.
     """
 
     verify: bool
@@ -90,6 +97,7 @@ class Wanted:
     threshold: float = 0.5
     reference: Reference | None = None
     created: str = ""
+    image: bool = False
 
     @classmethod
     def read(cls, document: str) -> Wanted:
@@ -115,7 +123,12 @@ def begin(call: Call, wanted: Wanted) -> tuple[str, str]:
         group=None if wanted.reference is None else GROUP,
         person=None if wanted.reference is None else wanted.reference.person,
     )
-    kept = {"plan": plan.to_dict(), "tells_device": wanted.tells_device}
+    wanted = replace(wanted, image=wanted.image and settings.session_images > 0)
+    kept = {
+        "plan": plan.to_dict(),
+        "tells_device": wanted.tells_device,
+        session_images.KEEPS: wanted.image,
+    }
     record, token = store.create(kept, ttl_s=plan.ttl_s)
     call.gallery.annex.add_note(SPACE, record.id, wanted.written())
     return record.id, token
@@ -195,6 +208,50 @@ def verified(record: ChallengeRecord, wanted: Wanted) -> dict[str, Any] | None:
     return {"matchConfidence": 0.0, "isIdentical": False}
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The face that was judged, in one of the frames.
+
+    Attributes:
+        frame: which, from 0.
+        at_ms: its time, milliseconds since the session's first frame.
+        box: of the face, pixels of the frame.
+    """
+
+    frame: int
+    at_ms: int
+    box: Box
+
+
+def target(record: ChallengeRecord) -> Target | None:
+    """Where the face was; None: no frame showed one, or there is no result yet."""
+    found = None if record.result is None else record.result.get("portrait")
+    if found is None:
+        return None
+    return Target(found["frame"], round(1000 * found["time_s"]), Box(*found["box"]))
+
+
+def image(gallery: Gallery, one: str) -> bytes:
+    """The frame that is kept of a session, as the device sent it.
+
+    Raises:
+        AzureError: 404 SessionImageNotFound.
+    """
+    missing = AzureError(404, "SessionImageNotFound", "Session image is not found.")
+    try:
+        found = session_images.find(gallery, hex_id(one, "sessionImageId"))
+    except AzureError:
+        raise missing from None
+    if found is None:
+        raise missing
+    return found
+
+
+def image_of(record: ChallengeRecord, wanted: Wanted) -> str | None:
+    """The id of a session's image; None: none was kept."""
+    return shown_id(record.id) if wanted.image and target(record) is not None else None
+
+
 def model_version() -> str:
     """What judged it."""
     return f"mien-{mien.__version__}"
@@ -234,4 +291,5 @@ def _prune(gallery: Gallery, *, keep: timedelta) -> None:
 def _forget(gallery: Gallery, one: str, wanted: Wanted) -> None:
     if wanted.reference is not None:
         drop(gallery, wanted.reference)
+    session_images.forget(gallery, one)
     gallery.annex.delete_note(SPACE, one)

@@ -1,8 +1,8 @@
 """Paths as clients write them: in any case, with or without a slash at the end.
 
-To the API ``persistedFaces`` is ``persistedfaces``. What is spelled as the routes are goes straight
-to them. Any other path ends in the route that takes everything; there it is looked up once more,
-and served under the routes' own spelling.
+To the API ``persistedFaces`` is ``persistedfaces``. A path that is spelled as the routes are goes
+straight to them. Any other ends in the route that takes everything; there it is looked up once
+more, and served under the routes' own spelling.
 """
 
 from __future__ import annotations
