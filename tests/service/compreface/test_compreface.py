@@ -182,9 +182,14 @@ def test_verify_two_photos(compreface):
     asked = "/verification/verify?&status=True&face_plugins=landmarks"
     (found,) = compreface("POST", asked, **compreface.two(ANN, BOB, ANN))["result"]
     assert len(found["source_image_face"]["landmarks"]) == 5
-    alike = [one["similarity"] for one in found["face_matches"]]
-    assert alike[0] > 0.5 > alike[1]
+    bob, ann = (one["similarity"] for one in found["face_matches"])  # the larger face first
+    assert ann > 0.5 > bob
     assert found["plugins_versions"]["detector"] == "mock"
+    two = compreface.two(ANN, BOB)
+    two["files"]["source_image"] = compreface.house.photo(ANN, BOB)
+    assert compreface.failure("POST", VERIFY, **two) == told(Failure.TOO_MANY_FACES)
+    (one,) = compreface("POST", f"{VERIFY}?limit=1", **two)["result"]
+    assert one["face_matches"][0]["similarity"] < 0.5
 
 
 def test_embeddings_in_and_out(compreface):

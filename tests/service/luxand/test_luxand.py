@@ -140,9 +140,14 @@ def test_collections(luxand):
 
     assert found(ANN, "Team A") == found(ANN, "Night,팀 B") == ["Ann"]
     assert found(ANN, "Night") == found(BOB, "Team A") == found(ANN, "none such") == []
-    assert found(BOB, "Night") == found(BOB, "") == ["Bob"]
+    assert found(BOB, "Night") == found(BOB, "") == found(BOB, created["uuid"]) == ["Bob"]
     changed = luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": "Night"})
     assert [one["name"] for one in changed["collections"]] == ["Night"]
+    both = f"Night,{created['uuid']},{listed['Team A']}"
+    changed = luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": both})
+    assert sorted(one["name"] for one in changed["collections"]) == ["Night", "Team A"]
+    assert len(luxand("GET", "/collection")) == 3
+    luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": "Night"})
     assert luxand("DELETE", member) == {"status": "success"}
     assert luxand.failure("DELETE", member) == (404, "not_found")
     assert luxand("DELETE", f"/collection/{created['uuid']}") == {"status": "success"}
@@ -310,6 +315,8 @@ def test_a_face_has_a_url_where_its_image_is_kept(luxand):
     assert kept["url"] == f"{prefix}/face/{kept['uuid']}/image"
     listed = luxand("GET", "/v2/person")[0]["faces"]
     assert [set(face) for face in listed] == [{"uuid"}, {"uuid", "url"}]
+    made = luxand.enrol("Bob", BOB)
+    assert made["url"] == made["faces"][0]["url"]
     image = luxand.raw("GET", kept["url"].removeprefix(prefix))
     assert image.headers["content-type"] == "image/jpeg"
     assert image.content.startswith(b"\xff\xd8\xff")

@@ -177,15 +177,19 @@ class Roster:
         return found
 
     def named(self, names: Iterable[str]) -> list[Collection]:
-        """The collections of those names; names without one are left out."""
+        """The collections of those names or UUIDs; what is none is left out."""
         wanted = set(names)
-        return [one for one in self.collections() if one.name in wanted] if wanted else []
+        some = self.collections() if wanted else []
+        return [one for one in some if wanted & {one.name, one.to_dict()["uuid"]}]
 
     def ensured(self, names: Iterable[str]) -> list[Collection]:
-        """The collections of those names, made where missing."""
+        """The collections of those names or UUIDs, made where missing."""
         wanted = list(dict.fromkeys(names))
-        known = {one.name: one for one in self.named(wanted)}
-        return [known.get(name) or self.create(name) for name in wanted]
+        known: dict[str, Collection] = {}
+        for one in self.named(wanted):
+            known |= {one.to_dict()["uuid"]: one, one.name: one}
+        found = [known.get(name) or self.create(name) for name in wanted]
+        return list({one.group: one for one in found}.values())
 
     def create(self, name: str) -> Collection:
         """A new collection."""
