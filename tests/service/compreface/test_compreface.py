@@ -12,7 +12,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from mien.engine import EnrolmentPhoto
 from mien.service.dialects.compreface.failures import Failure
+from mien.service.dialects.compreface.requests import COLLECTION
 from mien.service.dialects.compreface.routes import OPERATIONS
 from mien.testing import MockEmbedder
 
@@ -115,6 +117,21 @@ def test_faces_live_and_die(compreface):
     assert compreface("DELETE", f"{FACES}?subject=Ann") == {"deleted": 1}
     assert compreface("DELETE", FACES) == {"deleted": 1}
     assert compreface("GET", SUBJECTS) == {"subjects": ["Ann", "Bob"]}
+
+
+def test_faces_that_were_brought_over_keep_their_ids(compreface):
+    ann = compreface.enrol("Ann", ANN)
+    old, photo = str(uuid.uuid4()), compreface.house.photo(BOB)
+    brought = EnrolmentPhoto("Bob", photo, "bob.jpg", old)  # as `mien gallery migrate` does
+    assert all(compreface.house.engine.enroll_each(compreface.house.gallery, COLLECTION, [brought]))
+    bob = {"image_id": old, "subject": "Bob"}
+    assert compreface("GET", FACES)["faces"] == [{"image_id": ann, "subject": "Ann"}, bob]
+    (same,) = compreface("POST", f"{FACES}/{old}/verify", **compreface.photo(BOB))["result"]
+    assert same["similarity"] > 0.5
+    again = compreface("POST", f"{FACES}?subject=Bob", status=201, files={"file": photo})
+    assert again == bob
+    assert compreface("DELETE", f"{FACES}/{old.upper()}") == bob
+    assert compreface.failure("DELETE", f"{FACES}/{old}") == told(Failure.EMBEDDING_NOT_FOUND)
 
 
 def test_a_photo_twice_is_one_face(compreface):
