@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
 import uuid
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from PIL import Image
 
 from mien.engine import EnrolmentPhoto
 from mien.service.dialects.compreface.failures import Failure
@@ -248,6 +250,15 @@ def test_photos_as_base64(compreface):
     assert found[0]["subjects"][0]["subject"] == "Ann"
     both = {"source_image": text(ANN), "target_image": text(BOB)}
     assert len(compreface("POST", "/verification/verify", json=both)["result"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "ICO"])
+def test_formats_of_photos(compreface, kind):
+    out = io.BytesIO()
+    Image.open(io.BytesIO(compreface.house.photo(ANN))).save(out, kind)
+    answer = compreface.raw("POST", DETECT, files={"file": ("image.jpg", out.getvalue())})
+    assert answer.status_code == (400 if kind == "ICO" else 200)
+    assert (answer.json().get("code") == 21) is (kind == "ICO")
 
 
 DETECT = "/detection/detect"

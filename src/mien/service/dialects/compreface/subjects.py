@@ -124,7 +124,8 @@ async def add_face(asked: CompreCall) -> Json:
             liveness=asked.liveness,
         )
         if done.known_face is not None:
-            return {"image_id": image_id_of(asked.face(done.known_face)), "subject": name}
+            known = asked.face(str(uuid.UUID(hex=done.known_face)))
+            return {"image_id": image_id_of(known), "subject": name}
         if done.face_id is None:
             rejection = done.rejection
             reason = rejection.reasons[0] if rejection is not None else "face"
