@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from mien.errors import NotFound
+from mien.service.dialects.luxand.roster import Roster
 from mien.service.dialects.luxand.routes import OPERATIONS
 from mien.testing import MockEmbedder
 
@@ -172,6 +174,21 @@ def test_search_finds_every_face_and_no_stranger(luxand, path):
         assert all(isinstance(value, int) for value in box.values())
     assert luxand("POST", path, **luxand.photo(EVE)) == []
     assert luxand("POST", path, **luxand.photo()) == []
+
+
+def test_whoever_goes_during_a_search_is_left_out(luxand, monkeypatch):
+    luxand.enrol("Ann", ANN)
+    bob = luxand.enrol("Bob", BOB)
+    find = Roster.find
+
+    def find_or_gone(roster, person):
+        if person != bob["uuid"]:
+            raise NotFound("There is no such person.")
+        return find(roster, person)
+
+    monkeypatch.setattr(Roster, "find", find_or_gone)
+    found = luxand("POST", "/photo/search/v2", **luxand.photo(ANN, BOB))
+    assert [one["name"] for one in found] == ["Bob"]
 
 
 def test_verify(luxand):
