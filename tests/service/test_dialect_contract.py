@@ -76,6 +76,15 @@ def meant(case, names, photo):
         case.body = photo
 
 
+def may_be_wrong(operation):
+    """Whether a request could break the operation's description: looking for one in vain is slow."""
+    needed = [*operation.query, *operation.body, *operation.headers]
+    whole = [*needed, *operation.path_parameters]
+    return any(one.is_required for one in needed) or any(
+        one.definition.get("schema") != {"type": "string"} for one in whole
+    )
+
+
 def sent(client, case, headers):
     """The answer to what schemathesis made, from the service that the client speaks to."""
     given = case.as_transport_kwargs(base_url="http://mien.test", headers=headers)
@@ -127,6 +136,8 @@ def test_no_answer_of_a_dialect_is_500_or_against_its_schema(open_dialects, dial
     assert len(operations) >= least
     names = furnish(house, photo)
     for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not may_be_wrong(operation):
+            continue
         check(operation, names)
         if operation.method.lower() == "delete" or operation.path.endswith("/delete"):
             names = furnish(house, photo)

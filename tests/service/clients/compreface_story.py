@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from compreface import CompreFace
 
@@ -24,6 +25,10 @@ story = {
     "recognised": recognition.recognize(member2, {"prediction_count": 2, "status": True}),
     "stranger": recognition.recognize(stranger),
     "detected": detection.detect(member, plugins),
+    "whole": recognition.recognize(Path(member2).read_bytes(), plugins),
+    "paired": verification.verify(member, member2, plugins),
+    "closed": service.init_face_detection("wrong").detect(member),
+    "unreadable": detection.detect(__file__),
     "verified": verification.verify(member, member2),
     "refused": verification.verify(member, other, {"limit": 1}),
 }

@@ -44,4 +44,9 @@ story = {
     "forgotten": client.recognize(member2),
 }
 client.delete_person(someone)
+story["celebrity"] = client.celebrity(member)
+try:
+    client.add_photo_to_person(someone, member)
+except Exception as error:  # the client knows no other
+    story["gone"] = list(error.args)
 print(json.dumps(story))

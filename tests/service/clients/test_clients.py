@@ -43,6 +43,8 @@ def test_luxand(run_story, photos):
     assert story["deleted"] == {"status": "success"}
     assert [one["name"] for one in story["left"]] == ["Other"]
     assert story["forgotten"] == []
+    assert story["celebrity"]["status"] == "failure"
+    assert story["gone"] == ["Failure", "There is no such person."]
 
 
 def test_compreface(run_story, photos):
@@ -59,11 +61,17 @@ def test_compreface(run_story, photos):
     (nobody,) = story["stranger"]["result"]
     assert nobody["subjects"][0]["similarity"] < 0.5
     (seen,) = story["detected"]["result"]
-    assert seen["gender"]["value"] == "male"
-    assert seen["age"]["low"] < seen["age"]["high"]
-    assert seen["mask"]["value"] == "without_mask"
-    assert len(seen["landmarks"]) == 5
-    assert len(seen["embedding"]) == 128
+    (whole,) = story["whole"]["result"]
+    (pair,) = story["paired"]["result"]
+    assert whole["subjects"][0]["subject"] == "Member"
+    for face in (seen, whole, pair["source_image_face"], *pair["face_matches"]):
+        assert face["gender"]["value"] == "male"
+        assert face["age"]["low"] < face["age"]["high"]
+        assert face["mask"]["value"] == "without_mask"
+        assert len(face["landmarks"]) == 5
+        assert len(face["embedding"]) == 128
+    assert story["closed"]["code"] == 10
+    assert story["unreadable"]["code"] == 21
     similarity = [
         story[name]["result"][0]["face_matches"][0]["similarity"]
         for name in ("verified", "refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import math
 import uuid
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from PIL import Image
 
+from mien.engine import EnrolmentPhoto
 from mien.service.dialects.compreface.failures import Failure
+from mien.service.dialects.compreface.requests import COLLECTION
 from mien.service.dialects.compreface.routes import OPERATIONS
 from mien.testing import MockEmbedder
 
@@ -117,6 +121,21 @@ def test_faces_live_and_die(compreface):
     assert compreface("GET", SUBJECTS) == {"subjects": ["Ann", "Bob"]}
 
 
+def test_faces_that_were_brought_over_keep_their_ids(compreface):
+    ann = compreface.enrol("Ann", ANN)
+    old, photo = str(uuid.uuid4()), compreface.house.photo(BOB)
+    brought = EnrolmentPhoto("Bob", photo, "bob.jpg", old)  # as `mien gallery migrate` does
+    assert all(compreface.house.engine.enroll_each(compreface.house.gallery, COLLECTION, [brought]))
+    bob = {"image_id": old, "subject": "Bob"}
+    assert compreface("GET", FACES)["faces"] == [{"image_id": ann, "subject": "Ann"}, bob]
+    (same,) = compreface("POST", f"{FACES}/{old}/verify", **compreface.photo(BOB))["result"]
+    assert same["similarity"] > 0.5
+    again = compreface("POST", f"{FACES}?subject=Bob", status=201, files={"file": photo})
+    assert again == bob
+    assert compreface("DELETE", f"{FACES}/{old.upper()}") == bob
+    assert compreface.failure("DELETE", f"{FACES}/{old}") == told(Failure.EMBEDDING_NOT_FOUND)
+
+
 def test_a_photo_twice_is_one_face(compreface):
     assert compreface.enrol("Ann", ANN) == compreface.enrol("Ann", ANN)
     assert compreface.enrol("Bob", ANN) != compreface.enrol("Ann", ANN)
@@ -182,9 +201,14 @@ def test_verify_two_photos(compreface):
     asked = "/verification/verify?&status=True&face_plugins=landmarks"
     (found,) = compreface("POST", asked, **compreface.two(ANN, BOB, ANN))["result"]
     assert len(found["source_image_face"]["landmarks"]) == 5
-    alike = [one["similarity"] for one in found["face_matches"]]
-    assert alike[0] > 0.5 > alike[1]
+    bob, ann = (one["similarity"] for one in found["face_matches"])  # the larger face first
+    assert ann > 0.5 > bob
     assert found["plugins_versions"]["detector"] == "mock"
+    two = compreface.two(ANN, BOB)
+    two["files"]["source_image"] = compreface.house.photo(ANN, BOB)
+    assert compreface.failure("POST", VERIFY, **two) == told(Failure.TOO_MANY_FACES)
+    (one,) = compreface("POST", f"{VERIFY}?limit=1", **two)["result"]
+    assert one["face_matches"][0]["similarity"] < 0.5
 
 
 def test_embeddings_in_and_out(compreface):
@@ -226,6 +250,15 @@ def test_photos_as_base64(compreface):
     assert found[0]["subjects"][0]["subject"] == "Ann"
     both = {"source_image": text(ANN), "target_image": text(BOB)}
     assert len(compreface("POST", "/verification/verify", json=both)["result"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "ICO"])
+def test_formats_of_photos(compreface, kind):
+    out = io.BytesIO()
+    Image.open(io.BytesIO(compreface.house.photo(ANN))).save(out, kind)
+    answer = compreface.raw("POST", DETECT, files={"file": ("image.jpg", out.getvalue())})
+    assert answer.status_code == (400 if kind == "ICO" else 200)
+    assert (answer.json().get("code") == 21) is (kind == "ICO")
 
 
 DETECT = "/detection/detect"

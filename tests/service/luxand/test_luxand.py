@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from mien.errors import NotFound
+from mien.service.dialects.luxand.roster import Roster
 from mien.service.dialects.luxand.routes import OPERATIONS
 from mien.testing import MockEmbedder
 
@@ -140,9 +142,14 @@ def test_collections(luxand):
 
     assert found(ANN, "Team A") == found(ANN, "Night,팀 B") == ["Ann"]
     assert found(ANN, "Night") == found(BOB, "Team A") == found(ANN, "none such") == []
-    assert found(BOB, "Night") == found(BOB, "") == ["Bob"]
+    assert found(BOB, "Night") == found(BOB, "") == found(BOB, created["uuid"]) == ["Bob"]
     changed = luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": "Night"})
     assert [one["name"] for one in changed["collections"]] == ["Night"]
+    both = f"Night,{created['uuid']},{listed['Team A']}"
+    changed = luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": both})
+    assert sorted(one["name"] for one in changed["collections"]) == ["Night", "Team A"]
+    assert len(luxand("GET", "/collection")) == 3
+    luxand("PUT", f"/v2/person/{ann['uuid']}", data={"collections": "Night"})
     assert luxand("DELETE", member) == {"status": "success"}
     assert luxand.failure("DELETE", member) == (404, "not_found")
     assert luxand("DELETE", f"/collection/{created['uuid']}") == {"status": "success"}
@@ -167,6 +174,21 @@ def test_search_finds_every_face_and_no_stranger(luxand, path):
         assert all(isinstance(value, int) for value in box.values())
     assert luxand("POST", path, **luxand.photo(EVE)) == []
     assert luxand("POST", path, **luxand.photo()) == []
+
+
+def test_whoever_goes_during_a_search_is_left_out(luxand, monkeypatch):
+    luxand.enrol("Ann", ANN)
+    bob = luxand.enrol("Bob", BOB)
+    find = Roster.find
+
+    def find_or_gone(roster, person):
+        if person != bob["uuid"]:
+            raise NotFound("There is no such person.")
+        return find(roster, person)
+
+    monkeypatch.setattr(Roster, "find", find_or_gone)
+    found = luxand("POST", "/photo/search/v2", **luxand.photo(ANN, BOB))
+    assert [one["name"] for one in found] == ["Bob"]
 
 
 def test_verify(luxand):
@@ -310,6 +332,8 @@ def test_a_face_has_a_url_where_its_image_is_kept(luxand):
     assert kept["url"] == f"{prefix}/face/{kept['uuid']}/image"
     listed = luxand("GET", "/v2/person")[0]["faces"]
     assert [set(face) for face in listed] == [{"uuid"}, {"uuid", "url"}]
+    made = luxand.enrol("Bob", BOB)
+    assert made["url"] == made["faces"][0]["url"]
     image = luxand.raw("GET", kept["url"].removeprefix(prefix))
     assert image.headers["content-type"] == "image/jpeg"
     assert image.content.startswith(b"\xff\xd8\xff")

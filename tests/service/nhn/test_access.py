@@ -183,6 +183,14 @@ def test_spoofs_are_reported_and_not_rejected(make_nhn, version, spoof):
     compared = nhn.data("compare", version, json=both, **params)
     found += [compared["sourceFace"], compared["matchedFaceDetails"][0]["faceDetail"]]
     assert [one["spoofing"] for one in found] == [spoof] * 6
+    two = {"image": nhn.encoded(nhn.photo(ANN, BOB, room=4)), **SPOOFED, "limit": 1}
+    others = nhn.data("register", version, json=two)["notAddedFaces"]
+    both["targetImage"] = nhn.encoded(nhn.photo(BOB, room=4))
+    others += [
+        one["faceDetail"]
+        for one in nhn.data("compare", version, json=both, **params)["unmatchedFaceDetails"]
+    ]
+    assert [one["spoofing"] for one in others] == [spoof] * 2
     one = nhn.data("spoofing", "liveness", json={"image": image})["faceDetails"][0]
     assert one["spoofing"] is spoof
 

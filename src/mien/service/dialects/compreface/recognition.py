@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien.engine import Engine
 from mien.engine.serving import with_group
-from mien.errors import InvalidArgument, NotFound
+from mien.errors import InvalidArgument, NotFound, SeveralFaces
 from mien.gallery import Group, Hit, StoredFace
 from mien.service.dialects.compreface.failures import Failure, refused
 from mien.service.dialects.compreface.looking import look
@@ -93,15 +93,19 @@ async def detect(asked: CompreCall) -> Json:
 
 
 async def verify(asked: CompreCall) -> Json:
-    """How like the face of one photo each face of another is."""
+    """How like the one face of a photo each face of another is."""
     given = asked.options(LookOptions)
 
     def work(form: PhotoForm) -> Json:
-        one = look(asked, form.one("source_image"), given.model_copy(update={"limit": 1}))
+        one = look(asked, form.one("source_image"), given)
+        if len(one.faces) > 1:
+            raise SeveralFaces("Found more than one face in the source image")
         other = look(asked, form.one("target_image"), given)
         alike = likeness(asked.call.engine, one.embeddings, other.embeddings)
-        order = np.argsort(-alike, kind="stable").tolist()
-        matches = [{**other.results[i], "similarity": round(float(alike[i]), 5)} for i in order]
+        matches = [
+            {**result, "similarity": round(float(score), 5)}
+            for result, score in zip(other.results, alike, strict=True)
+        ]
         told: Json = {"source_image_face": one.results[0], "face_matches": matches}
         if one.versions is not None:
             told["plugins_versions"] = one.versions

@@ -23,7 +23,15 @@ from mien.service.dialects.uploads import with_upload
 from mien.service.errors import invalid
 from mien.service.images import parse_json
 
-__all__ = ["COLLECTION", "PLUGINS", "CompreCall", "LookOptions", "PageOptions", "caller"]
+__all__ = [
+    "COLLECTION",
+    "PLUGINS",
+    "CompreCall",
+    "LookOptions",
+    "PageOptions",
+    "caller",
+    "image_id_of",
+]
 
 COLLECTION = "compreface"
 """The group of an application that is its face collection."""
@@ -37,7 +45,7 @@ MAX_IDS = 1000
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
-_UUID = re.compile(r"[0-9a-fA-F-]{32,36}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 class LookOptions(BaseModel):
@@ -172,21 +180,31 @@ class CompreCall:
         return found
 
     def face(self, image_id: str) -> StoredFace:
-        """The stored face of that id.
+        """The stored face of that id, be it Mien's or the one that it had in a CompreFace.
 
         Raises:
             MienError: there is none (44).
         """
-        found: dict[str, StoredFace] = {}
-        if _UUID.fullmatch(image_id):
+        found: list[StoredFace] = []
+        if (wanted := _uuid(image_id)) is not None:
             try:
-                wanted = uuid.UUID(image_id).hex
-                found = self.gallery.faces_by_id(COLLECTION, [wanted])
-            except (NotFound, ValueError):
-                found = {}
+                found = [*self.gallery.faces_by_id(COLLECTION, [wanted.hex]).values()]
+                found = found or self.gallery.faces(COLLECTION, external_image_id=str(wanted))
+            except NotFound:  # nothing has ever been added
+                found = []
         if not found:
             raise refused(Failure.EMBEDDING_NOT_FOUND, "There is no such image.")
-        return next(iter(found.values()))
+        return found[0]
+
+
+def image_id_of(face: StoredFace) -> str:
+    """The id that clients know a face by: where it was brought over from a CompreFace, its own.
+
+    ``mien gallery migrate`` keeps that as the face's ``external_image_id``.
+    """
+    given = face.external_image_id or ""
+    brought = _uuid(given)
+    return given if brought is not None else str(uuid.UUID(hex=face.id))
 
 
 async def caller(request: Request, scope: Scope) -> Call:
@@ -198,6 +216,11 @@ async def caller(request: Request, scope: Scope) -> Call:
         Forbidden: it may not do this.
     """
     return await opened(request, scope, lambda: _key(request))
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    """A UUID as CompreFace writes it; None: it is none."""
+    return uuid.UUID(text) if _UUID.fullmatch(text) else None
 
 
 def _key(request: Request) -> str:

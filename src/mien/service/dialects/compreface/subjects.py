@@ -17,6 +17,7 @@ from mien.service.dialects.compreface.requests import (
     CompreCall,
     LookOptions,
     PageOptions,
+    image_id_of,
 )
 from mien.service.dialects.photo_forms import PhotoForm
 from mien.service.errors import error_of
@@ -122,13 +123,15 @@ async def add_face(asked: CompreCall) -> Json:
             [EnrolmentPhoto(name, photo, "file")],
             liveness=asked.liveness,
         )
-        face_id = done.face_id or done.known_face
-        if face_id is None:
+        if done.known_face is not None:
+            known = asked.face(str(uuid.UUID(hex=done.known_face)))
+            return {"image_id": image_id_of(known), "subject": name}
+        if done.face_id is None:
             rejection = done.rejection
             reason = rejection.reasons[0] if rejection is not None else "face"
             raise error_of(reason, "" if rejection is None else rejection.message)
-        asked.call.service.metrics.enrolled.inc(done.face_id is not None)
-        return {"image_id": str(uuid.UUID(hex=face_id)), "subject": name}
+        asked.call.service.metrics.enrolled.inc()
+        return {"image_id": str(uuid.UUID(hex=done.face_id)), "subject": name}
 
     return await asked.with_photos(work)
 
@@ -259,4 +262,4 @@ def _faces(
 
 
 def _face(face: StoredFace) -> Json:
-    return {"image_id": str(uuid.UUID(hex=face.id)), "subject": face.person}
+    return {"image_id": image_id_of(face), "subject": face.person}

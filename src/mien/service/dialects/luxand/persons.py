@@ -53,7 +53,8 @@ async def create(asked: LuxandCall) -> Json:
             asked.gallery.delete_person(EVERYBODY, person.id)
             raise
         (told,) = roster.described([roster.find(person.id)])
-        return SUCCESS | {"message": "Successfully created"} | told
+        url = {"url": told["faces"][0]["url"]} if "url" in (told["faces"] or [{}])[0] else {}
+        return SUCCESS | {"message": "Successfully created"} | told | url
 
     return await asked.with_form(work)
 

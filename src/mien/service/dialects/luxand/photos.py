@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from mien.answers import Candidate
 from mien.engine.living import advice
 from mien.errors import AttributeNotAllowed, InvalidArgument, NoFaceFound, NotFound
+from mien.gallery import Person
 from mien.service.dialects.luxand.requests import LuxandCall
 from mien.service.dialects.luxand.roster import EVERYBODY, Roster
 from mien.service.dialects.photo_forms import PhotoForm
@@ -55,7 +58,7 @@ async def search(asked: LuxandCall) -> list[Json]:
                         best[place] = score, one, face.face.box
         if not best:
             asked.call.engine.photo(photo).pixels()  # what is no photo is an error in any case
-        return [_match(asked, roster, *one) for _, one in sorted(best.items())]
+        return _matches(roster, (best[place] for place in sorted(best)))
 
     return await asked.with_form(work)
 
@@ -189,15 +192,24 @@ async def liveness(asked: LuxandCall) -> Json:
     return await asked.with_form(work)
 
 
-def _match(asked: LuxandCall, roster: Roster, score: float, found: Candidate, box: Box) -> Json:
-    (person,) = roster.described([roster.find(str(uuid.UUID(hex=found.person_id)))])
-    kept: Json = {name: person[name] for name in ("id", "uuid", "name") if name in person}
-    return {
-        **kept,
-        "probability": score,
-        "rectangle": _rectangle(box),
-        "collections": person["collections"],
-    }
+def _matches(roster: Roster, best: Iterable[tuple[float, Candidate, Box]]) -> list[Json]:
+    """What is answered of those who were found; whoever was deleted meanwhile is left out."""
+    best = list(best)
+    people: dict[str, Person] = {}
+    for _, one, _ in best:
+        with suppress(NotFound):
+            people[one.person_id] = roster.find(str(uuid.UUID(hex=one.person_id)))
+    told = dict(zip(people, roster.described(people.values()), strict=True))
+    return [
+        {
+            **{name: known[name] for name in ("id", "uuid", "name") if name in known},
+            "probability": score,
+            "rectangle": _rectangle(box),
+            "collections": known["collections"],
+        }
+        for score, one, box in best
+        if (known := told.get(one.person_id)) is not None
+    ]
 
 
 def _probability(confidence: float | None, similarity: float) -> float:

@@ -177,15 +177,19 @@ class Roster:
         return found
 
     def named(self, names: Iterable[str]) -> list[Collection]:
-        """The collections of those names; names without one are left out."""
+        """The collections of those names or UUIDs; what is none is left out."""
         wanted = set(names)
-        return [one for one in self.collections() if one.name in wanted] if wanted else []
+        some = self.collections() if wanted else []
+        return [one for one in some if wanted & {one.name, one.to_dict()["uuid"]}]
 
     def ensured(self, names: Iterable[str]) -> list[Collection]:
-        """The collections of those names, made where missing."""
+        """The collections of those names or UUIDs, made where missing."""
         wanted = list(dict.fromkeys(names))
-        known = {one.name: one for one in self.named(wanted)}
-        return [known.get(name) or self.create(name) for name in wanted]
+        known: dict[str, Collection] = {}
+        for one in self.named(wanted):
+            known |= {one.to_dict()["uuid"]: one, one.name: one}
+        found = [known.get(name) or self.create(name) for name in wanted]
+        return list({one.group: one for one in found}.values())
 
     def create(self, name: str) -> Collection:
         """A new collection."""
@@ -217,26 +221,21 @@ class Roster:
 
     def _memberships(self, persons: Sequence[Person]) -> dict[str, list[Json]]:
         """Those persons' collections, by the person's id."""
-        collections = self.collections()
+        known = {one.group: one.to_dict() for one in self.collections()}
+        if len(persons) <= _FEW:
+            groups_of = self.gallery.annex.groups_of
+            return {
+                person.id: [known[name] for name in groups_of(person.id) if name in known]
+                for person in persons
+            }
         inside: dict[str, list[Json]] = {}
-        if len(persons) == 1:
-            (person,) = persons
-            held = [one.to_dict() for one in collections if self._holds(one, person)]
-            return {person.id: held}
-        for collection in collections:
+        for group, collection in known.items():
             after: str | None = None
-            while some := self.gallery.persons(collection.group, after=after, limit=_PAGE):
+            while some := self.gallery.persons(group, after=after, limit=_PAGE):
                 for person in some:
-                    inside.setdefault(person.id, []).append(collection.to_dict())
+                    inside.setdefault(person.id, []).append(collection)
                 after = some[-1].name
         return inside
-
-    def _holds(self, collection: Collection, person: Person) -> bool:
-        try:
-            self.gallery.person(collection.group, person.id)
-        except NotFound:
-            return False
-        return True
 
     def _page(self, after: str | None) -> list[Person]:
         try:
