@@ -89,7 +89,6 @@ def _complete(route: APIRoute, operation: Json) -> None:
     """Everything of an operation that follows from what the route does anyway."""
     operation["operationId"] = route.name
     operation["summary"] = route.description.partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    operation["responses"].pop("422", None)
     guard = _guard(route)
     taken = ["RequestId"]
     if guard is not None:
