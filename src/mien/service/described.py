@@ -93,7 +93,8 @@ def _complete(route: APIRoute, operation: Json) -> None:
     taken = ["RequestId"]
     if guard is not None:
         operation["security"] = list(guard.security)
-        taken.append("Deadline")
+        if not (isinstance(guard, Allowed) and guard.streams):
+            taken.append("Deadline")
         if _answers_json(operation):
             taken.append("Timings")
         if isinstance(guard, Allowed) and any(map(guard.does_once, route.methods or ())):
