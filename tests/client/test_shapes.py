@@ -27,7 +27,7 @@ SCHEMAS = {
         session_schemas,
     )
     for name, kind in vars(module).items()
-    if inspect.isclass(kind) and kind.__module__ == module.__name__
+    if inspect.isclass(kind) and kind.__module__.startswith(module.__name__)
 }
 SHAPES = {
     name: getattr(module, name)

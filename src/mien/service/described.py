@@ -115,7 +115,7 @@ def _complete(route: APIRoute, operation: Json) -> None:
 
 def _guard(route: APIRoute) -> Guard | None:
     """Whom the route lets in; None: everybody."""
-    calls = [one.call for one in route.dependant.dependencies]
+    calls: list[object] = [one.call for one in route.dependant.dependencies]
     return next((call for call in calls if isinstance(call, Guard)), None)
 
 

@@ -51,7 +51,10 @@ _PATH = "/v1/liveness-sessions"
 class _Visitor:
     """Who asks about a session: its device, by the session's token, or its application."""
 
-    security = ({KEY_SCHEME: [Scope.DETECT.value]}, {TOKEN_SCHEME: []})
+    security: tuple[dict[str, list[str]], ...] = (
+        {KEY_SCHEME: [Scope.DETECT.value]},
+        {TOKEN_SCHEME: []},
+    )
 
     async def __call__(
         self,
