@@ -126,6 +126,12 @@ def app_transport() -> type[AppTransport]:
     return AppTransport
 
 
+@pytest.fixture(scope="session")
+def service_settings() -> Callable[..., Settings]:
+    """Settings that touch nothing outside a folder, for fixtures that live longer than a test."""
+    return load
+
+
 @dataclass(frozen=True)
 class Photos:
     """Encoded photos for the tests."""

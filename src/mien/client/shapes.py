@@ -452,7 +452,7 @@ class JobShape(TypedDict):
     """Work that outlives the request that asked for it."""
 
     id: str
-    kind: str
+    kind: Literal["enroll", "reembed"]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     group: str
     total: int

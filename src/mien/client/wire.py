@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 from urllib.parse import quote
 
 import httpx
@@ -20,15 +22,22 @@ import httpx
 from mien import errors
 
 __all__ = [
+    "Condition",
     "Photo",
+    "Policy",
     "Request",
     "Retries",
+    "Wishes",
     "async_blocks_of",
     "blocks_of",
+    "delete",
     "error_of",
     "given",
     "new_file",
+    "patch",
     "path",
+    "photo_post",
+    "photos_post",
     "post",
     "sending",
     "unsent",
@@ -37,9 +46,17 @@ __all__ = [
 Photo = bytes | str | PathLike[str]
 """A photo: its bytes, or the path of a file, which is streamed."""
 
+Condition = Literal["weak", "balanced", "strict"]
+"""How sure a live face must look."""
+
+Policy = Literal["off", "observe", "enforce"]
+"""What is done about liveness."""
+
 _BLOCK = 1 << 18
 _REFUSED = (429, 503)
 """Statuses of requests that were not begun."""
+_UNKNOWN = (502, 504)
+"""Statuses after which nobody knows whether the request was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +107,49 @@ class Retries:
         """Seconds to wait after the attempt of this number, from 0; negative: do not try again."""
         if attempt >= self.most:
             return -1.0
-        if answer is None or answer.status_code == 504:
+        if answer is None or answer.status_code in _UNKNOWN:
             if not request.repeatable:
                 return -1.0
         elif answer.status_code not in _REFUSED and not _in_progress(answer):
             return -1.0
-        told = "" if answer is None else answer.headers.get("retry-after", "")
-        wait = float(told) if told.isdecimal() else self.wait_s * 2**attempt
+        told = None if answer is None else _retry_after(answer.headers.get("retry-after", ""))
+        wait = self.wait_s * 2**attempt if told is None else told
         return min(self.longest_s, wait * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client asks for with every request.
+
+    Attributes:
+        retries: when a request is sent again.
+        timeout_s: for connecting, and between two pieces of an answer; None: the client's own.
+        headers: of every request.
+    """
+
+    retries: Retries
+    timeout_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(
+        self,
+        *,
+        timeout_s: float | None,
+        deadline_s: float | None,
+        request_id: str | None,
+        retries: Retries | None,
+    ) -> Wishes:
+        """These wishes but for what is given; see :meth:`mien.client.Client.with_options`."""
+        told = given(**{"X-Deadline-S": deadline_s, "X-Request-ID": request_id})
+        return Wishes(
+            self.retries if retries is None else retries,
+            self.timeout_s if timeout_s is None else timeout_s,
+            {**self.headers, **told},
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        """The part of them that httpx takes."""
+        return {} if self.timeout_s is None else {"timeout": self.timeout_s}
 
 
 def post(
@@ -113,6 +165,28 @@ def post(
     return Request(
         "POST", address, query or {}, json, files, fields or {}, key=key or uuid.uuid4().hex
     )
+
+
+def photo_post(address: str, photo: Photo, fields: Mapping[str, str]) -> Request:
+    """A ``POST`` of a photo that changes nothing."""
+    return photos_post(address, [photo], fields)
+
+
+def photos_post(address: str, photos: Sequence[Photo], fields: Mapping[str, str]) -> Request:
+    """A ``POST`` of photos that changes nothing."""
+    return Request("POST", address, files=[("image", one) for one in photos], fields=fields)
+
+
+def patch(address: str, changes: Mapping[str, object], only_if: str | None) -> Request:
+    """A ``PATCH``; ``only_if``: an ETag."""
+    headers = {} if only_if is None else {"If-Match": only_if}
+    return Request("PATCH", address, json=dict(changes), headers=headers, repeatable=False)
+
+
+def delete(address: str, only_if: str | None = None) -> Request:
+    """A ``DELETE``; ``only_if``: an ETag."""
+    headers = {} if only_if is None else {"If-Match": only_if}
+    return Request("DELETE", address, headers=headers, repeatable=False)
 
 
 def path(template: str, *names: str) -> str:
@@ -135,17 +209,20 @@ def given(**options: object) -> dict[str, str]:
 
 
 @contextmanager
-def sending(request: Request, blocks_of: Callable[[BinaryIO], object]) -> Iterator[dict[str, Any]]:
+def sending(
+    request: Request, wishes: Wishes, blocks_of: Callable[[BinaryIO], object]
+) -> Iterator[dict[str, Any]]:
     """The arguments for httpx; files are open meanwhile.
 
     Args:
         request: what to send.
+        wishes: of the client.
         blocks_of: a file as a body: :func:`blocks_of` or :func:`async_blocks_of`.
 
     Raises:
         ImageNotFound: a photo's file cannot be read.
     """
-    headers = dict(request.headers)
+    headers = {**wishes.headers, **request.headers}
     if request.key is not None:
         headers["Idempotency-Key"] = request.key
     with ExitStack() as open_files:
@@ -154,6 +231,7 @@ def sending(request: Request, blocks_of: Callable[[BinaryIO], object]) -> Iterat
             "url": request.address,
             "params": dict(request.query),
             "headers": headers,
+            **wishes.arguments(),
         }
         if request.json is not None:
             arguments["json"] = request.json
@@ -228,6 +306,17 @@ def unsent(error: httpx.TransportError) -> errors.MienError:
     if isinstance(error, httpx.TimeoutException):
         return errors.DeadlineExceeded("The server did not answer in time.")
     return errors.ServiceError("The server cannot be reached: is it running at this address?")
+
+
+def _retry_after(told: str) -> float | None:
+    """Seconds of a ``Retry-After``: a number, or a date (RFC 9110, 10.2.3)."""
+    if told.isdecimal():
+        return float(told)
+    try:
+        until = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return max(0.0, until.timestamp() - time.time())
 
 
 def _in_progress(answer: httpx.Response) -> bool:

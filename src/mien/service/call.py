@@ -241,11 +241,12 @@ class Allowed:
     """A dependency: the request's key is valid and has ``scope``.
 
     Attributes:
-        once: an ``Idempotency-Key`` counts, where the request is a POST that changes something.
+        streams: what it asks for is streamed: without a deadline, and not kept for an
+            ``Idempotency-Key``.
     """
 
     scope: Scope
-    once: bool = True
+    streams: bool = False
 
     @property
     def security(self) -> list[dict[str, list[str]]]:
@@ -261,11 +262,11 @@ class Allowed:
         call = await opened(
             request, self.scope, lambda: bearer(request.headers.get("authorization"))
         )
-        return call if self.once else replace(call, changes=False)
+        return replace(call, changes=False) if self.streams else call
 
     def does_once(self, method: str) -> bool:
         """Whether a request of this method is done once for its ``Idempotency-Key``."""
-        return self.once and _changes(self.scope, method)
+        return not self.streams and _changes(self.scope, method)
 
 
 async def opened(request: Request, scope: Scope, secret_of: Callable[[], str]) -> Call:

@@ -89,12 +89,12 @@ def _complete(route: APIRoute, operation: Json) -> None:
     """Everything of an operation that follows from what the route does anyway."""
     operation["operationId"] = route.name
     operation["summary"] = route.description.partition("\n\n")[0].replace("\n", " ").rstrip(".")
-    operation["responses"].pop("422", None)
     guard = _guard(route)
     taken = ["RequestId"]
     if guard is not None:
         operation["security"] = list(guard.security)
-        taken.append("Deadline")
+        if not (isinstance(guard, Allowed) and guard.streams):
+            taken.append("Deadline")
         if _answers_json(operation):
             taken.append("Timings")
         if isinstance(guard, Allowed) and any(map(guard.does_once, route.methods or ())):
@@ -115,7 +115,7 @@ def _complete(route: APIRoute, operation: Json) -> None:
 
 def _guard(route: APIRoute) -> Guard | None:
     """Whom the route lets in; None: everybody."""
-    calls = [one.call for one in route.dependant.dependencies]
+    calls: list[object] = [one.call for one in route.dependant.dependencies]
     return next((call for call in calls if isinstance(call, Guard)), None)
 
 

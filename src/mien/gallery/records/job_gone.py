@@ -74,7 +74,7 @@ def without(job: Job) -> dict[str, Any]:
 def _names(
     connection: sa.Connection,
     gone: sa.Select[tuple[int]],
-    job: sa.Row[tuple[int, str, int, str]],
+    job: sa.Row[*tuple[Any, ...]],
     group: str | None,
 ) -> set[str]:
     inside = sa.select(groups.c.seq).where(

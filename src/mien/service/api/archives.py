@@ -27,8 +27,8 @@ router = APIRouter(tags=["archives"])
 
 HEADER = "mien-passphrase"
 
-# A passphrase is not kept for an Idempotency-Key: an export may be asked for twice.
-Streaming = Annotated[Call, Depends(Allowed(Scope.ADMIN, once=False))]
+# A passphrase is not kept, and an export may be asked for twice.
+Streaming = Annotated[Call, Depends(Allowed(Scope.ADMIN, streams=True))]
 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {

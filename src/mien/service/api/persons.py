@@ -112,7 +112,7 @@ async def delete_person(call: Writing, group: str, person: str) -> Response:
     openapi_extra=photo_body(options=VerifyOptions),
 )
 async def verify(call: Reading, group: str, person: str) -> Response:
-    """Does the photo's largest face belong to this person?"""
+    """Whether the photo's largest face belongs to this person."""
     given = call.query
 
     def work(form: Form) -> dict[str, Any]:

@@ -84,7 +84,7 @@ async def represent(call: Detecting) -> Response:
     "/v1/compare",
     response_model=ComparisonAnswer,
     response_model_exclude_unset=True,
-    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS, "no_face", "unknown_metric"),
+    responses=errors(*PHOTO_ERRORS, *LIVENESS_ERRORS, "no_face"),
     openapi_extra=photo_body(fields=("image_a", "image_b"), options=CompareOptions),
 )
 async def compare(call: Detecting) -> Response:
