@@ -53,6 +53,7 @@ class JobRunner:
         self._worker = uuid.uuid4().hex
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._tidied = 0.0
 
@@ -98,9 +99,10 @@ class JobRunner:
 
     def start(self) -> None:
         """Begin, once the models are there."""
-        if self._thread is None and not self._stopped.is_set():
-            self._thread = threading.Thread(target=self._run, name="mien-jobs", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="mien-jobs", daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
         """Begin nothing new; the job at hand is left where it is."""
@@ -110,8 +112,10 @@ class JobRunner:
     def close(self, *, timeout_s: float) -> None:
         """Stop, and wait until the job at hand has been let go of."""
         self.stop()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        with self._starting:  # the models may become ready in this moment
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopped.is_set():

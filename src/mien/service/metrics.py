@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from mien.service.connections import Connections
 from mien.service.pool import Pool
 from mien.stages import Stage
 
@@ -82,6 +83,15 @@ class Metrics:
         self.purges = PurgeMetrics(self.registry)
         for name, pool in (("inference", inference), ("records", records)):
             self._watch(name, pool)
+
+    def watch_connections(self, connections: Connections) -> None:
+        """Show how many connections are open; a server calls it, an app without one does not."""
+        for name, text, read in (
+            ("mien_connections", "Open connections", lambda: connections.taken),
+            ("mien_connections_idle", "Those without a request", lambda: len(connections.idle)),
+            ("mien_connections_allowed", "Connections at most", lambda: connections.most),
+        ):
+            Gauge(name, f"{text}.", registry=self.registry).set_function(read)
 
     def observe(
         self,

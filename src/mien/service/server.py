@@ -24,6 +24,7 @@ from mien.errors import ConfigurationError, MienError
 from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service.app import create_app
 from mien.service.auth import ensure_first_key
+from mien.service.connections import KEEP_ALIVE_S, Connections, open_files
 from mien.service.logs import log_to_stderr
 from mien.service.state import Service
 from mien.service.tls import load_certificate, tls_context
@@ -77,8 +78,12 @@ def serve(
         _announce(settings, gallery, listener)
         app = create_app(engine, gallery, settings, tracing=tracing)
         log_to_stderr(settings.log_format)
+        connections = Connections(open_files())
+        app.state.service.metrics.watch_connections(connections)
         config = uvicorn.Config(
             app,
+            http=connections.protocol,  # type: ignore[arg-type]  # it takes any factory
+            timeout_keep_alive=KEEP_ALIVE_S,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -146,6 +151,20 @@ class _Server(uvicorn.Server):
             for one, handler in before.items():
                 signal.signal(one, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the open connections that the server stops, then let uvicorn end it.
+
+        A connection that is closed while its client writes a request loses that request. So each
+        is closed by an answer first, 503 with ``Connection: close``; who asks nothing for
+        ``drain_s`` is taken to be idle.
+        """
+        service: Service = self._app.state.service
+        loop = asyncio.get_running_loop()
+        until = loop.time() + service.settings.drain_s
+        while self.server_state.connections and loop.time() < until and not self.force_exit:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Refuse new work, then let uvicorn wait for what runs; a second SIGINT ends at once."""
         self._app.state.service.stop()
@@ -160,6 +179,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # a client that vanished is noticed by then
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * KEEP_ALIVE_S)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:
