@@ -103,10 +103,13 @@ def test_a_head_byte_by_byte_gets_no_more_time(monkeypatch):
             one = await connect()
             assert await asked(one) == ANSWER  # and the second head is too slow
             with pytest.raises(ConnectionError):
-                for byte in HEAD * 100:
-                    one[1].write(bytes([byte]))
-                    await one[1].drain()
-                    await asyncio.sleep(0.02)
+                await dribble(one[1])
+
+    async def dribble(writer):
+        for byte in HEAD * 100:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.02)
 
     run(scenario())
 

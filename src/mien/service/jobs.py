@@ -37,14 +37,14 @@ class JobRunner:
     """Enrols uploads in the background. What is not finished when it stops, goes on later.
 
     Args:
-        engine: it looks at the photos.
+        engine: it looks at the photos; :attr:`engine` may be replaced, and the next job gets it.
         gallery: a view of any application.
         settings: limits, and where uploads wait.
         pool: whose workers look at the photos when no request needs them.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings, pool: Pool) -> None:
-        self._engine = engine
+        self.engine = engine
         self._gallery = gallery
         self._settings = settings
         self._threads = Background(pool)
@@ -195,7 +195,7 @@ class JobRunner:
         data = self._spool.get(job.id, key=jobs.secret())
         photos = photos_in_zip(io.BytesIO(data), self._settings)
         outcomes = enroll_each(
-            self._engine,
+            self.engine,
             gallery,
             str(job.options["group"]),
             itertools.islice(photos, job.done, None),
