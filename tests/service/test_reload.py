@@ -78,7 +78,7 @@ def test_models_change_under_load_and_no_request_fails(hup, photos):
 
     def ask():
         while not done.is_set():
-            answer = client.post("/v1/groups/old/identify", files=image)
+            answer = client.post("/v1/groups/old/identify", files=image, data={"threshold": 0.5})
             (face,) = answer.json()["faces"]
             answers.append((answer.status_code, face["candidates"][0]["person"]))
             answers.append((client.post("/v1/represent", files=image).status_code, "Ann"))
