@@ -122,8 +122,9 @@ class Caller:
                 self.told[answer.json()["error"]["message"][:30]] += 1
                 self._leave(number)
                 continue
-            if answer.status_code == 409 and "in_progress" in answer.text:
-                self.told["in progress"] += 1
+            late = answer.status_code == 504
+            if late or (answer.status_code == 409 and "in_progress" in answer.text):
+                self.told["too late" if late else "in progress"] += 1
                 time.sleep(0.2)
                 continue
             return answer
