@@ -66,6 +66,7 @@ class Service:
         self.archives = Places(ARCHIVES_AT_ONCE)
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
+        self.metrics.watch_bodies(self.reading, self.budget)
         self.keys = KeyCache()
         self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
