@@ -235,6 +235,13 @@ class Settings(Exposure):
         default=32, ge=0, description="Requests that may wait for a worker; more get 503."
     )
     request_timeout_s: float = Field(default=30.0, gt=0, description="Deadline of one request.")
+    drain_s: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="Seconds for which a server that stops still tells open connections so (503, "
+        "Connection: close), before it closes those that ask nothing.",
+    )
     max_request_bytes: int = Field(
         default=64 * MEGABYTE, gt=0, description="Bytes of one request body."
     )

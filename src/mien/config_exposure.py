@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-__all__ = ["RELOADED", "Exposure"]
+__all__ = ["MODELS", "RELOADED", "Exposure"]
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever a source gives
@@ -151,4 +151,18 @@ RELOADED = (
     "liveness",
     "liveness_condition",
 )
-"""Settings that a running server takes anew on SIGHUP; all others need a restart."""
+"""Settings that a running server takes anew on SIGHUP; what is not here and not in :data:`MODELS`
+needs a restart."""
+
+MODELS = (
+    "detector",
+    "embedder",
+    "runtime",
+    "precision",
+    "model_memory_mb",
+    "models_mirror",
+    "offline",
+    "accept_licences",
+    "liveness_fallback",
+)
+"""Settings for which a running server loads models anew on SIGHUP."""

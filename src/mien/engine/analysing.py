@@ -12,6 +12,7 @@ from mien.attributes import Attribute, FaceView
 from mien.image import Photo
 from mien.landmarks import LandmarkModel
 from mien.landmarks.named import FaceLandmarks
+from mien.stages import stage
 from mien.types import Face, Faces, Result
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def analyze_faces(
     engine: PhotoEngine, photo: Photo, faces: Faces, attributes: Sequence[Attribute]
 ) -> tuple[FaceAnalysis, ...]:
     """See :meth:`mien.Engine.analyze_faces`."""
-    return tuple(engine.map(lambda face: _answer(engine, photo, face, attributes), faces))
+    with stage("attributes"):
+        return tuple(engine.map(lambda face: _answer(engine, photo, face, attributes), faces))
 
 
 def landmarks_of(
@@ -41,7 +43,8 @@ def landmarks_of(
         found = model.points(view.image, Faces.of([view.face]))[0] / np.float32(view.scale)
         return FaceAnalysis(face, {"landmarks": FaceLandmarks(model.name, found)})
 
-    return tuple(engine.map(points, faces))
+    with stage("landmarks"):
+        return tuple(engine.map(points, faces))
 
 
 def _answer(

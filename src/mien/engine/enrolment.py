@@ -33,6 +33,7 @@ from mien.gallery.origins import face_of_photo
 from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings, ImagePolicy
 from mien.image import ImageInput, Photo
 from mien.results import Enrolment, Rejection, Representation
+from mien.stages import stage
 from mien.types import Embeddings, Faces
 from mien.verdict import LivenessVerdict
 
@@ -392,19 +393,20 @@ def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutco
             return PhotoOutcome(photo, None, warning, None, prepared.sha256)
     known = place.called.get(photo.person)
     try:
-        stored = gallery.add_faces(
-            place.group,
-            known or photo.person,
-            found.embeddings.take([0]),
-            contract=found.contract,
-            source_sha256=prepared.sha256,
-            boxes=[found.detection[0].box],
-            qualities=[prepared.quality],
-            external_image_id=photo.external_image_id,
-            images=[prepared.images],
-            create_person=known is None,
-            job_id=place.job_id,
-        )
+        with stage("store"):
+            stored = gallery.add_faces(
+                place.group,
+                known or photo.person,
+                found.embeddings.take([0]),
+                contract=found.contract,
+                source_sha256=prepared.sha256,
+                boxes=[found.detection[0].box],
+                qualities=[prepared.quality],
+                external_image_id=photo.external_image_id,
+                images=[prepared.images],
+                create_person=known is None,
+                job_id=place.job_id,
+            )
     except AlreadyExists:
         return PhotoOutcome(photo, None, _duplicate(photo.name), None, prepared.sha256)
     except NotFound as error:

@@ -18,6 +18,7 @@ from mien.gallery.policy import GroupSettings
 from mien.image import Photo
 from mien.liveness import check_condition, check_policy, stricter
 from mien.results import Detection
+from mien.stages import stage
 from mien.types import Face
 from mien.verdict import LivenessVerdict
 
@@ -100,8 +101,9 @@ def verdicts(
         WeightsMissing: the nets cannot be had.
     """
     model, condition = engine.liveness, check.condition
-    pixels = photo.pixels()
-    return tuple(engine.map(lambda f: model.check(pixels, f.box, condition=condition), faces))
+    with stage("liveness"):
+        pixels = photo.pixels()
+        return tuple(engine.map(lambda f: model.check(pixels, f.box, condition=condition), faces))
 
 
 def detected(

@@ -1,4 +1,7 @@
-"""Serving: a group is searched with the recognition model that it is pinned to."""
+"""Serving: engines of other recognition models beside one, for groups and for whoever names them.
+
+They share the detector, the nets and the threads of the one, and need no closing of their own.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from mien.engine.core import Engine
     from mien.gallery import Gallery, Group
 
-__all__ = ["Embedders", "engine_for", "with_group"]
+__all__ = ["Embedders", "engine_for", "engine_named", "with_group"]
 
 T = TypeVar("T")
 
@@ -68,6 +71,22 @@ class Embedders:
         """Forget what was loaded by name; what was given stays."""
         with self._lock:
             self._loaded.clear()
+
+
+def engine_named(engine: Engine, embedder: str) -> Engine:
+    """The engine itself, or one beside it with the recognition model of that name.
+
+    Args:
+        engine: the one.
+        embedder: a card's name; empty: the engine's own model.
+
+    Raises:
+        UnknownModel: there is none of that name.
+        ModelError: its weights cannot be fetched or opened, or its licence is not accepted.
+    """
+    if embedder in ("", engine.embedder_name):
+        return engine
+    return engine.with_embedder(engine.embedders.named(embedder))
 
 
 def engine_for(engine: Engine, group: Group) -> Engine:

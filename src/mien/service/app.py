@@ -98,5 +98,9 @@ def _add_layers(app: FastAPI, service: Service, tracing: Tracing | None) -> None
             expose_headers=EXPOSED,
         )
     app.add_middleware(
-        Edge, metrics=metrics, linger_bytes=settings.max_request_bytes, tracing=tracing
+        Edge,
+        metrics=metrics,
+        linger_bytes=settings.max_request_bytes,
+        tracing=tracing,
+        stopping=lambda: service.stopping,
     )

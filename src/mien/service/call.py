@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -63,17 +63,18 @@ class Call:
     Attributes:
         gallery: the view of the key's application; nothing else can be reached through it.
         changes: it is a POST that changes something, so that an ``Idempotency-Key`` counts.
+        engine: the models of the moment in which the request came.
     """
 
     request: Request
     service: Service
     gallery: Gallery
     changes: bool = False
+    engine: Engine = field(init=False)
 
-    @property
-    def engine(self) -> Engine:
-        """The engine."""
-        return self.service.engine
+    def __post_init__(self) -> None:
+        """Stay with one engine, whatever is reloaded meanwhile."""
+        object.__setattr__(self, "engine", self.service.engine)
 
     @property
     def settings(self) -> Settings:

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,6 +48,7 @@ class Edge:
         linger_bytes: how much of a body that nobody wanted is read and thrown away, so that the
             client gets its answer instead of a broken connection.
         tracing: where spans of requests and their stages go; None: nowhere.
+        stopping: whether the server is about to end; then every answer ends its connection.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Edge:
         metrics: Metrics,
         linger_bytes: int,
         tracing: Tracing | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._app = app
+        self._stopping = stopping
         self._metrics = metrics
         self._linger_bytes = linger_bytes
         self._tracing = tracing
@@ -72,6 +75,7 @@ class Edge:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(headers.get("x-request-id"))
         state["started"] = started = time.monotonic()
+        state["stopping"] = self._stopping
         secure = scope.get("scheme") == "https"
         exchange = _Exchange(state, headers, receive, send, self._linger_bytes, secure)
         with listen() as stages:
@@ -141,6 +145,8 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self._state["request_id"]
+            if self._state["stopping"]():
+                headers["connection"] = "close"
             if "retry_after_s" in self._state:
                 headers["retry-after"] = str(self._state["retry_after_s"])
             _add_missing(headers, SECURITY_HEADERS.items())

@@ -39,14 +39,14 @@ class JobRunner:
     """Enrols uploads in the background. What is not finished when it stops, goes on later.
 
     Args:
-        engine: it looks at the photos.
+        engine: it looks at the photos; :attr:`engine` may be replaced, and the next job gets it.
         gallery: a view of any application.
         settings: limits, and where uploads wait.
         pool: whose workers look at the photos when no request needs them.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings, pool: Pool) -> None:
-        self._engine = engine
+        self.engine = engine
         self._gallery = gallery
         self._settings = settings
         self._threads = Background(pool)
@@ -55,6 +55,7 @@ class JobRunner:
         self._worker = uuid.uuid4().hex
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._tidied = 0.0
 
@@ -124,9 +125,10 @@ class JobRunner:
 
     def start(self) -> None:
         """Begin, once the models are there."""
-        if self._thread is None and not self._stopped.is_set():
-            self._thread = threading.Thread(target=self._run, name="mien-jobs", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="mien-jobs", daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
         """Begin nothing new; the job at hand is left where it is."""
@@ -136,8 +138,10 @@ class JobRunner:
     def close(self, *, timeout_s: float) -> None:
         """Stop, and wait until the job at hand has been let go of."""
         self.stop()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        with self._starting:  # the models may become ready in this moment
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -219,7 +223,7 @@ class JobRunner:
         data = self._spool.get(job.id, key=jobs.secret())
         photos = photos_in_zip(io.BytesIO(data), self._settings)
         outcomes = enroll_each(
-            self._engine,
+            self.engine,
             gallery,
             str(job.options["group"]),
             itertools.islice(photos, job.done, None),

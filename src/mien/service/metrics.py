@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from mien.service.connections import Connections
+from mien.service.limits import ByteBudget, Places
 from mien.service.pool import Pool
 from mien.stages import Stage
 
@@ -62,7 +64,8 @@ class Metrics:
         )
         self.stages = Histogram(
             "mien_stage_seconds",
-            "Seconds of a stage: read, wait, work; in work decode, detect, embed, search.",
+            "Seconds of a stage: read, wait, work; in work decode, detect, embed, liveness, "
+            "attributes, landmarks, search, store.",
             ("stage",),
             registry=self.registry,
             buckets=STAGE_SECONDS,
@@ -82,6 +85,30 @@ class Metrics:
         self.purges = PurgeMetrics(self.registry)
         for name, pool in (("inference", inference), ("records", records)):
             self._watch(name, pool)
+
+    def watch_bodies(self, reading: Places, budget: ByteBudget) -> None:
+        """Show how much of what requests bring is being read, and how much of it is in memory."""
+        for name, text, read in (
+            ("mien_bodies_read", "Request bodies being read", lambda: reading.taken),
+            ("mien_bodies_read_allowed", "Bodies read at once at most", lambda: reading.count),
+            ("mien_bodies_bytes", "Bytes of request bodies in memory", lambda: budget.used),
+            ("mien_bodies_bytes_allowed", "Such bytes at most", lambda: budget.total),
+        ):
+            Gauge(name, f"{text}.", registry=self.registry).set_function(read)
+
+    def watch_connections(self, connections: Connections) -> None:
+        """Show how many connections are open; a server calls it, an app without one does not."""
+        for name, text, read in (
+            ("mien_connections", "Open connections", lambda: connections.taken),
+            ("mien_connections_idle", "Those without a request", lambda: len(connections.idle)),
+            ("mien_connections_allowed", "Connections at most", lambda: connections.most),
+            (
+                "mien_connections_turned_away",
+                "Those that were closed for want of room since the start",
+                lambda: connections.turned_away,
+            ),
+        ):
+            Gauge(name, f"{text}.", registry=self.registry).set_function(read)
 
     def observe(
         self,
@@ -108,6 +135,8 @@ class Metrics:
             ("queue_depth", "Jobs that wait for a worker", lambda: pool.waiting),
             ("busy_workers", "Workers that are busy", lambda: pool.running),
             ("slots_taken", "Requests that wait or run", lambda: pool.taken),
+            ("slots", "Requests that may wait or run", lambda: pool.capacity),
+            ("workers", "Workers", lambda: pool.workers),
         ):
             gauge = Gauge(f"mien_{name}_{what}", f"{text} ({name} pool).", registry=self.registry)
             gauge.set_function(read)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,19 +18,19 @@ from fastapi import FastAPI
 
 from mien.config import Settings
 from mien.engine import Engine
-from mien.errors import ConfigurationError, MienError
+from mien.errors import ConfigurationError
 from mien.gallery import DEFAULT_APPLICATION, Gallery
 from mien.service.app import create_app
 from mien.service.auth import ensure_first_key
+from mien.service.connections import KEEP_ALIVE_S, Connections, open_files
 from mien.service.logs import log_to_stderr
+from mien.service.reload import Reload
 from mien.service.state import Service
-from mien.service.tls import load_certificate, tls_context
+from mien.service.tls import tls_context
 from mien.service.traces import open_tracing
 from mien.service.wire import ConnectionLimits, connections
 
 __all__ = ["serve"]
-
-logger = logging.getLogger("mien.service")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
@@ -50,11 +48,12 @@ def serve(
 
     At the first start, when the gallery has no key at all, one is created in the application
     ``default`` and printed once to stderr. On SIGHUP the certificate is read again, and so are the
-    settings that a running server can take (:data:`mien.config_exposure.RELOADED`).
+    settings that a running server can take (:data:`mien.config_exposure.RELOADED`), and other
+    models are loaded where their settings have changed (:data:`mien.config_exposure.MODELS`).
 
     Args:
         settings: host, port, limits and where the gallery is.
-        engine, gallery: opened and closed here when not given.
+        engine, gallery: opened and closed here when not given; an engine that is given stays.
         reread: reads the settings again.
 
     Raises:
@@ -73,13 +72,22 @@ def serve(
                     settings.gallery_url, application=DEFAULT_APPLICATION, index=settings.index
                 )
             )
+        open_engine = None
         if engine is None:
-            engine = stack.enter_context(Engine(settings=settings))
+            open_engine = _engine
+            engine = open_engine(settings)
         _announce(settings, gallery, listener)
         app = create_app(engine, gallery, settings, tracing=tracing)
+        service: Service = app.state.service
+        if open_engine is not None:
+            stack.callback(lambda: service.engine.close())
         log_to_stderr(settings.log_format)
+        connections = Connections(open_files())
+        service.metrics.watch_connections(connections)
         config = uvicorn.Config(
             app,
+            http=connections.protocol,  # type: ignore[arg-type]  # it takes any factory
+            timeout_keep_alive=KEEP_ALIVE_S,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -92,35 +100,8 @@ def serve(
             forwarded_allow_ips=list(settings.trusted_proxies),
             ssl_context_factory=None if tls is None else lambda *_: tls,
         )
-        reload = _Reload(app, tls, reread)
+        reload = Reload(service, tls, reread, open_engine)
         _Server(config, app, reload).run(sockets=[listener])
-
-
-class _Reload:
-    """What SIGHUP does: take the settings that can be taken, and the certificate."""
-
-    def __init__(
-        self, app: FastAPI, tls: ssl.SSLContext | None, reread: Callable[[], Settings] | None
-    ) -> None:
-        self._service: Service = app.state.service
-        self._tls = tls
-        self._reread = reread
-
-    def __call__(self) -> None:
-        """Do it; where something is wrong, all stays as it was and the log says so."""
-        try:
-            fresh = self._service.settings if self._reread is None else self._reread()
-            if self._tls is not None:
-                load_certificate(self._tls, fresh)
-        except MienError as error:
-            logger.error("nothing was reloaded: %s", error.code)
-            return
-        taken, left = self._service.take_settings(fresh)
-        logger.info(
-            "reloaded: %s; only a restart takes: %s",
-            ", ".join(taken) or "no setting has changed",
-            ", ".join(left) or "nothing",
-        )
 
 
 class _Server(uvicorn.Server):
@@ -150,10 +131,28 @@ class _Server(uvicorn.Server):
             for one, handler in before.items():
                 signal.signal(one, handler)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the open connections that the server stops, then let uvicorn end it.
+
+        A connection that is closed while its client writes a request loses that request. So each
+        is closed by an answer first, 503 with ``Connection: close``; who asks nothing for
+        ``drain_s`` is taken to be idle.
+        """
+        service: Service = self._app.state.service
+        loop = asyncio.get_running_loop()
+        until = loop.time() + service.settings.drain_s
+        while self.server_state.connections and loop.time() < until and not self.force_exit:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Refuse new work, then let uvicorn wait for what runs; a second SIGINT ends at once."""
         self._app.state.service.stop()
         super().handle_exit(sig, frame)
+
+
+def _engine(settings: Settings) -> Engine:
+    return Engine(settings=settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -164,6 +163,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # a client that vanished is noticed by then
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * KEEP_ALIVE_S)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as error:

@@ -6,13 +6,12 @@ import logging
 import threading
 
 from mien.config import Settings, available_cores
-from mien.config_exposure import RELOADED
+from mien.config_exposure import MODELS, RELOADED
 from mien.engine import Engine
 from mien.errors import MienError
 from mien.gallery import Gallery
 from mien.service.auth import KeyCache
 from mien.service.calls import CallCounter
-from mien.service.engines import Engines
 from mien.service.errors import log_unexpected
 from mien.service.fetch import Fetcher
 from mien.service.guard import Guard
@@ -38,6 +37,7 @@ class Service:
     """The engine, the gallery and the two pools of one app.
 
     Attributes:
+        engine: the models for requests that come now; each keeps the one that it began with.
         inference: workers for photos (``settings.workers``, ``settings.queue_size``).
         records: workers for everything that only asks the database, so that listing groups and
             checking keys go on while all inference workers are busy.
@@ -52,7 +52,6 @@ class Service:
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
             largest.
         fetcher: photos by URL, for the dialects; used on the event loop only.
-        engines: of other recognition models, for the dialects.
     """
 
     def __init__(self, engine: Engine, gallery: Gallery, settings: Settings) -> None:
@@ -69,12 +68,12 @@ class Service:
         self.archives = Places(ARCHIVES_AT_ONCE)
         self.budget = ByteBudget(BODIES_IN_MEMORY * settings.max_request_bytes)
         self.metrics = Metrics(inference=self.inference, records=self.records)
+        self.metrics.watch_bodies(self.reading, self.budget)
         self.keys = KeyCache()
         self.opened_by_id = KeyCache()
         self.guard = Guard(settings)
         self.jobs = JobRunner(engine, gallery, settings, self.inference)
         self.fetcher = Fetcher(settings)
-        self.engines = Engines(engine)
         self.retention = Retention(
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
         )
@@ -125,6 +124,23 @@ class Service:
         self.guard.limits = self.settings
         return taken, [name for name in changed if name not in RELOADED]
 
+    def take_engine(self, engine: Engine, fresh: Settings) -> Engine:
+        """Give requests from now on other models; used on the event loop.
+
+        Args:
+            engine: loaded.
+            fresh: the settings that it was opened with.
+
+        Returns:
+            The engine that was used so far, which requests may still be at work with.
+        """
+        old, self.engine = self.engine, engine
+        self.jobs.engine = engine
+        self.settings = self.settings.model_copy(
+            update={name: getattr(fresh, name) for name in MODELS}
+        )
+        return old
+
     def stop(self) -> None:
         """Refuse new work from now on; what was accepted goes on."""
         self._stopped.set()
@@ -140,7 +156,6 @@ class Service:
         self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
-        self.engines.close()
         self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:

@@ -81,4 +81,4 @@ class Turnstile:
 
 def _takes_photos(route: APIRoute) -> bool:
     body = (route.openapi_extra or {}).get("requestBody", {})
-    return "POST" in route.methods and "multipart/form-data" in body.get("content", {})
+    return "POST" in (route.methods or ()) and "multipart/form-data" in body.get("content", {})

@@ -8,6 +8,7 @@ The detection names choose nothing here but the attributes that may be asked for
 from __future__ import annotations
 
 from mien.engine import Engine
+from mien.engine.serving import engine_named
 from mien.service.call import Call
 from mien.service.dialects.azure.fields import Body, choice
 
@@ -36,7 +37,7 @@ def detection_model(given: Body) -> str:
 
 def engine_of(call: Call, model: str) -> Engine:
     """The engine behind a recognition model's name."""
-    return call.service.engines.of(_mapped(call).get(model, ""))
+    return engine_named(call.engine, _mapped(call).get(model, ""))
 
 
 def embedders(call: Call) -> dict[str, str]:
