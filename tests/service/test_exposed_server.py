@@ -51,9 +51,9 @@ class Server:
         for line in self.process.stderr:
             self.lines.append(line)
 
-    def until(self, text, seconds=60):
+    def until(self, text, seconds=60, times=1):
         end = time.monotonic() + seconds
-        while text not in self.text:
+        while self.text.count(text) < times:
             assert time.monotonic() < end, self.text
             assert self.process.poll() is None, self.text
             time.sleep(0.01)
@@ -150,11 +150,14 @@ def test_tls_and_a_new_certificate_without_a_restart(start, key, authority, tmp_
     server.process.send_signal(signal.SIGHUP)
     server.until("reloaded: ")
     assert serial(server.address, authority) != first
-    # A file that cannot be used changes nothing.
-    (tmp_path / "cert.pem").write_text("nonsense")
-    server.process.send_signal(signal.SIGHUP)
-    server.until("nothing was reloaded: configuration")
-    serial(server.address, authority)
+    # A file that cannot be used changes nothing, nor does a certificate without its key.
+    second = serial(server.address, authority)
+    authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "key.pem")
+    for times in (1, 2):
+        server.process.send_signal(signal.SIGHUP)
+        server.until("nothing was reloaded: configuration", times=times)
+        assert serial(server.address, authority) == second
+        (tmp_path / "cert.pem").write_text("nonsense")
     plain = httpx.Client(base_url=server.address.replace("https", "http"), timeout=5)
     with plain, pytest.raises(httpx.TransportError):
         plain.get("/healthz")

@@ -612,7 +612,7 @@ def test_cursors_tokens_and_repeats_of_another_application_open_nothing(worlds):
     path = path.replace(victim.id, own.id)
     answer = own.ok("nhn", "GET", path, params={"next-token": token}).json()
     assert answer["header"]["resultCode"] == -40040
-    again = {"Idempotency-Key": "the same"}
+    again = {"Idempotency-Key": "same"}
     made = [
         one.ok("v1", "POST", "/v1/groups", json={"name": "repeated"}, headers=again)
         for one in (victim, own)
