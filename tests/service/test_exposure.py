@@ -17,6 +17,12 @@ from mien.service.logs import JsonLines
 ORIGIN = "https://app.example.org"
 
 
+@pytest.fixture
+def client(standing_client):
+    """Nothing here changes what a service is."""
+    return standing_client
+
+
 def preflight(client, origin, path="/v1/detect"):
     headers = {
         "Origin": origin,
