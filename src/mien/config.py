@@ -58,11 +58,13 @@ class Settings(Exposure):
     )
     gallery: str = Field(
         default="",
+        repr=False,
         description="Gallery URL: sqlite:///file.db or postgresql://host/database; "
         "empty: gallery.db in data_dir.",
     )
     index: str = Field(
         default="",
+        repr=False,
         description="Where vectors are searched: empty for this process, "
         "milvus+http://host:19530 for a Milvus server, milvus+file:index.db for Milvus Lite.",
     )
@@ -107,7 +109,7 @@ class Settings(Exposure):
         "been used for longest are closed until they are needed. 0: any amount.",
     )
     models_mirror: str = Field(
-        default="", description="Folder or URL that is tried first for model files."
+        default="", repr=False, description="Folder or URL that is tried first for model files."
     )
     offline: bool = Field(default=False, description="Never use the network.")
     accept_licences: Annotated[tuple[str, ...], NoDecode] = Field(

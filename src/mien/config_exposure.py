@@ -75,10 +75,10 @@ class Exposure(BaseSettings):
         description="Seconds that a client has for the head of a request, from the connection on.",
     )
     max_connections: int = Field(
-        default=900,
-        ge=1,
+        default=0,
+        ge=0,
         description="Connections at once; beyond it, the one that has waited longest without a "
-        "request is closed.",
+        "request is closed. 0: as many as the system's limit of open files allows.",
     )
     allowed_hosts: Names = Field(
         default=(),

@@ -282,6 +282,10 @@ class Embeddings:
                 f"and {self.norm.shape}."
             )
 
+    def __repr__(self) -> str:  # templates must not reach a log
+        count, dim = self.vector.shape
+        return f"Embeddings({count} x {dim})"
+
     def __len__(self) -> int:
         return len(self.norm)
 

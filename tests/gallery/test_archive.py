@@ -416,6 +416,16 @@ def test_the_wrong_passphrase_and_the_wrong_key(kept):
     assert empty.archive.load(io.BytesIO(file.getvalue()), key=ring).groups == {}
 
 
+def test_a_file_cannot_demand_more_memory_than_is_allowed(kept):
+    data, empty = kept  # made at cost 14
+    text = "a long passphrase"
+    refused(empty, data, ArchiveUnusable, Passphrase(text, most=13), "takes more memory")
+    file = io.BytesIO()
+    empty.archive.export(file, key=Passphrase(text, cost=15))
+    refused(empty, file.getvalue(), ArchiveUnusable, Passphrase(text, most=14), "more memory")
+    assert empty.archive.load(io.BytesIO(file.getvalue()), key=Passphrase(text, most=15))
+
+
 def test_no_archive_at_all(kept):
     _, empty = kept
     for other in (b"PK\3\4 not ours", os.urandom(4096), b"MIENARC\0\xff\xff\xff\xff"):

@@ -311,3 +311,14 @@ def open_dialects(tmp_path_factory) -> Iterator[Callable[..., Spoken]]:
     yield make
     for close in reversed(closing):
         close()
+
+
+@pytest.fixture(scope="session")
+def standing_client(open_dialects) -> httpx.Client:
+    """A client with a key of one service for all tests that change nothing that others look at."""
+    house = open_dialects()
+    return httpx.Client(
+        transport=house.client._transport,
+        base_url="http://mien.test",
+        headers={"Authorization": f"Bearer {house.secret}"},
+    )

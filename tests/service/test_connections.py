@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 from contextlib import asynccontextmanager
 
@@ -29,8 +30,8 @@ async def answer(scope, receive, send):
 
 
 @asynccontextmanager
-async def serving(*, most=100, keep_alive_s=30):
-    house = Connections(most)
+async def serving(*, most=100, keep_alive_s=30, head_s=10.0, stall_s=60.0):
+    house = Connections(most, head_s=head_s, stall_s=stall_s)
     config = uvicorn.Config(
         answer, log_config=None, timeout_keep_alive=keep_alive_s, ws="none", lifespan="off"
     )
@@ -81,11 +82,9 @@ def run(scenario):
 
 
 @pytest.mark.parametrize("begin", [b"", b"GET / HT", HEAD])
-def test_a_head_that_does_not_come_ends_the_connection(monkeypatch, begin):
-    monkeypatch.setattr(connections, "HEAD_S", 0.2)
-
+def test_a_head_that_does_not_come_ends_the_connection(begin):
     async def scenario():
-        async with serving() as (house, connect):
+        async with serving(head_s=0.2) as (house, connect):
             slow = await connect()
             slow[1].write(begin)
             assert await ended(slow)
@@ -95,11 +94,9 @@ def test_a_head_that_does_not_come_ends_the_connection(monkeypatch, begin):
     run(scenario())
 
 
-def test_a_head_byte_by_byte_gets_no_more_time(monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_S", 0.3)
-
+def test_a_head_byte_by_byte_gets_no_more_time():
     async def scenario():
-        async with serving() as (_, connect):
+        async with serving(head_s=0.3) as (_, connect):
             one = await connect()
             assert await asked(one) == ANSWER  # and the second head is too slow
             with pytest.raises(ConnectionError):
@@ -114,11 +111,9 @@ def test_a_head_byte_by_byte_gets_no_more_time(monkeypatch):
     run(scenario())
 
 
-def test_between_requests_a_connection_may_rest(monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_S", 0.1)
-
+def test_between_requests_a_connection_may_rest():
     async def scenario():
-        async with serving() as (house, connect):
+        async with serving(head_s=0.1) as (house, connect):
             one = await connect()
             for _ in range(2):
                 assert await asked(one) == ANSWER
@@ -157,11 +152,9 @@ def test_where_all_are_at_work_a_new_one_is_closed():
     run(scenario())
 
 
-def test_a_client_that_takes_nothing_of_its_answer_is_dropped(monkeypatch):
-    monkeypatch.setattr(connections, "STALL_S", 0.2)
-
+def test_a_client_that_takes_nothing_of_its_answer_is_dropped():
     async def scenario():
-        async with serving() as (house, connect):
+        async with serving(stall_s=0.2) as (house, connect):
             reader, writer = await connect()
             writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
             await reader.read(1)
@@ -195,3 +188,69 @@ def test_the_limit_of_open_files_is_raised_and_some_are_left(monkeypatch):
     assert open_files() == 50
     limits.update(soft=resource.RLIM_INFINITY, hard=resource.RLIM_INFINITY)
     assert open_files() == connections.FILES_WANTED - connections.FILES_KEPT
+
+
+def test_a_deadline_is_of_heads_only_and_of_each():
+    async def scenario():
+        async with serving(head_s=0.4, keep_alive_s=1) as (house, connect):
+            reader, writer = await connect()
+            for _ in range(3):
+                writer.write(HEAD)
+                await asyncio.sleep(0.25)
+                assert await asked_rest(reader, writer) == ANSWER
+            assert len(house.idle) == 1
+            writer.write(HEAD + b"\r\n" + HEAD)
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(ANSWER)) == ANSWER
+            assert await ended((reader, writer))
+
+    async def asked_rest(reader, writer):
+        writer.write(b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        return await reader.readexactly(len(ANSWER))
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 70_000,
+    ],
+)
+def test_what_is_no_http_is_an_error_like_others_and_the_end(sent):
+    async def scenario():
+        async with serving() as (_, connect):
+            reader, writer = await connect()
+            writer.write(sent)
+            try:
+                head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+            except ConnectionError:  # reset before it could be read: more was sent than is taken
+                assert len(sent) > 65536
+                return
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"x-content-type-options: nosniff" in head
+        assert json.loads(body)["error"]["code"] == "invalid_argument"
+
+    run(scenario())
+
+
+def test_another_protocol_is_not_spoken_and_not_logged(caplog):
+    async def scenario():
+        async with serving() as (_, connect):
+            reader, writer = await connect()
+            writer.write(HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(ANSWER)) == ANSWER
+
+    run(scenario())
+    assert "upgrade" not in caplog.text.lower()

@@ -10,6 +10,12 @@ from mien.service.pool import ClientGoneError
 from mien.service.schemas import ErrorAnswer
 
 
+@pytest.fixture
+def client(standing_client):
+    """Nothing here changes what a service is."""
+    return standing_client
+
+
 def tree(kind):
     yield kind
     for child in kind.__subclasses__():
@@ -101,7 +107,8 @@ def test_a_server_whose_database_was_deleted_takes_nothing_and_says_so(house, tm
     assert list(tmp_path.glob("*.db*")) == []
 
 
-def test_metrics_count_routes_faces_and_errors(client, photos):
+def test_metrics_count_routes_faces_and_errors(house, photos):
+    client = house.client
     client.post("/v1/detect", files={"image": photos.ann})
     client.post("/v1/detect", files={"image": b"text"})
     client.get("/v1/groups/some-name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -51,9 +52,9 @@ class Server:
         for line in self.process.stderr:
             self.lines.append(line)
 
-    def until(self, text, seconds=60):
+    def until(self, text, seconds=60, times=1):
         end = time.monotonic() + seconds
-        while text not in self.text:
+        while self.text.count(text) < times:
             assert time.monotonic() < end, self.text
             assert self.process.poll() is None, self.text
             time.sleep(0.01)
@@ -150,11 +151,14 @@ def test_tls_and_a_new_certificate_without_a_restart(start, key, authority, tmp_
     server.process.send_signal(signal.SIGHUP)
     server.until("reloaded: ")
     assert serial(server.address, authority) != first
-    # A file that cannot be used changes nothing.
-    (tmp_path / "cert.pem").write_text("nonsense")
-    server.process.send_signal(signal.SIGHUP)
-    server.until("nothing was reloaded: configuration")
-    serial(server.address, authority)
+    # A file that cannot be used changes nothing, nor does a certificate without its key.
+    second = serial(server.address, authority)
+    authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(tmp_path / "key.pem")
+    for times in (1, 2):
+        server.process.send_signal(signal.SIGHUP)
+        server.until("nothing was reloaded: configuration", times=times)
+        assert serial(server.address, authority) == second
+        (tmp_path / "cert.pem").write_text("nonsense")
     plain = httpx.Client(base_url=server.address.replace("https", "http"), timeout=5)
     with plain, pytest.raises(httpx.TransportError):
         plain.get("/healthz")
@@ -294,3 +298,39 @@ def test_two_servers_share_a_gallery_and_its_keys(start, key, gallery, photos):
         for client in (here, there):
             assert client.get("/v1/groups", headers=headers).status_code == 401
     assert (one.end(), other.end()) == (0, 0)
+
+
+@posix
+def test_bytes_that_are_no_request_leave_one_line_each_and_no_connection(start, key):
+    """Over TCP: what HTTP's own readers make of it, and what is written down of it."""
+    server = start(log_format="json", header_timeout_s=0.5)
+    host, port = re.search(r"//([^:/]+):(\d+)", server.address).groups()
+
+    def ask(data):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(data)
+            got = b""
+            while part := connection.recv(1 << 16):
+                got += part
+        return got
+
+    head = f"POST /v1/groups HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n".encode()
+    smuggled = b"DELETE /v1/groups/x HTTP/1.1\r\nHost: a\r\n\r\n"
+    twice = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    answer = ask(head + twice + smuggled)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read"
+    assert ask(b"\x16\x03\x01\x02").startswith(b"HTTP/1.1 400 ")
+    assert ask(b"GET /healthz HTTP/1.1\r\nHost: a\r\n") == b""
+    end = b" HTTP/1.1\r\nHost: a\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert b" 405 " in ask(b"A" * 30_000 + b" /healthz" + end)
+    assert b" 401 " in ask(f"GET /v1/groups?key={key}".encode() + end)
+    assert b" 404 " in ask(b"GET /static/..%2f..%5c%252e%252e/etc/passwd" + end)
+    assert server.end() == 0
+    lines = [line for line in server.lines if not line.startswith("Mien is at")]
+    assert len(lines) >= 5
+    assert max(map(len, lines)) < 1000
+    facts = [json.loads(line) for line in lines]
+    assert {one["level"] for one in facts} <= {"info", "warning"}
+    assert key not in server.text
+    assert "passwd" not in server.text

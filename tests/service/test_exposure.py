@@ -12,9 +12,15 @@ import pytest
 
 from mien import config
 from mien.errors import ConfigurationError
-from mien.service.logs import JsonLines
+from mien.service.logs import JsonLines, log_to_stderr
 
 ORIGIN = "https://app.example.org"
+
+
+@pytest.fixture
+def client(standing_client):
+    """Nothing here changes what a service is."""
+    return standing_client
 
 
 def preflight(client, origin, path="/v1/detect"):
@@ -144,6 +150,39 @@ def test_a_traceback_is_no_part_of_a_line(json_log):
 def test_newlines_cannot_forge_a_line(json_log):
     logging.getLogger("mien.service").warning('one\n{"level": "info"}')
     assert len(json_log()) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_that_is_logged_makes_a_line_of_its_own(monkeypatch, form):
+    """Not the server's parts either: uvicorn's complaints and asyncio's tracebacks."""
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    levels = {}
+    for name in ("mien", "uvicorn", "asyncio", "python_multipart"):
+        levels[name] = logging.getLogger(name).level
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+    log_to_stderr(form)
+    try:
+        for name in ("mien.service", "uvicorn.error", "asyncio"):
+            try:
+                raise RuntimeError("/home/me/secret.py")
+            except RuntimeError:
+                evil = "a\r\n2026 INFO \x1b[31mred\x00\u202eback\u2028next"
+                logging.getLogger(name).error("%s", evil + "x" * 5000, exc_info=True)
+        logging.getLogger("python_multipart.multipart").warning("Expected boundary")
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    written = out.getvalue()
+    assert written.count("\n") == len(written.splitlines()) == 3
+    assert "secret" not in written
+    assert "Traceback" not in written
+    assert "\x1b" not in written
+    for line in written.splitlines():
+        assert len(line) < 3000
+        if form == "json":
+            line = json.loads(line)["message"]
+        assert "RuntimeError" in line
 
 
 # ------------------------------------------------------------------ taken while it runs

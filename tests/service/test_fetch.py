@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mien import config
-from mien.errors import ConfigurationError, ImageTooLarge, ImageUrlError, ImageUrlTimeout
+from mien.errors import (
+    ConfigurationError,
+    ImageTooLarge,
+    ImageUrlError,
+    ImageUrlTimeout,
+    Overloaded,
+)
+from mien.service import fetch
 from mien.service.addresses import AddressRules, is_public, parse_networks, parse_ports
 from mien.service.fetch import MAX_URL, Fetcher
 
@@ -302,6 +309,13 @@ FORBIDDEN = [
     "2002:a9fe:a9fe::1",
     "2001:0:4136:e378:8000:63bf:f5ff:fffe",
     "2001:db8::1",
+    "3fff::1",
+    "fec0::1",
+    "64:ff9b:1::a00:1",
+    "2606:4700::5efe:10.0.0.1",
+    "2606:4700::200:5efe:127.0.0.1",
+    "192.31.196.1",
+    "192.175.48.1",
     "not an address",
 ]
 
@@ -312,7 +326,8 @@ def test_what_is_not_public_is_not_connected_to(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "64:ff9b::808:808"]
+    "address",
+    ["8.8.8.8", "93.184.216.34", "2606:4700::1111", "64:ff9b::808:808", "2606:4700::5efe:8.8.8.8"],
 )
 def test_what_is_public_is(address):
     assert is_public(ipaddress.ip_address(address))
@@ -454,3 +469,26 @@ def test_fetching_can_be_switched_off(local):
     with pytest.raises(ImageUrlError, match="does not fetch"):
         get(at(local), fetch_urls=False)
     assert local.asked == []
+
+
+def test_no_more_are_fetched_at_once_than_there_are_places(local, monkeypatch):
+    monkeypatch.setattr(fetch, "FETCHES_AT_ONCE", 2)
+
+    async def ask():
+        one = fetcher(fetch_timeout_s=0.5)
+        slow = [asyncio.create_task(one.fetch(at(local, "/silent"))) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(Overloaded):
+            await one.fetch(at(local))
+        for task in slow:
+            with pytest.raises(ImageUrlTimeout):
+                await task
+        return await one.fetch(at(local))
+
+    assert asyncio.run(ask()) == PHOTO
+
+
+def test_a_proxy_of_the_environment_is_not_asked(local, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert get(at(local)) == PHOTO

@@ -141,3 +141,36 @@ def test_nothing_secret_is_answered_or_logged(open_house, photos, log):
         for line in lines
         if line["logger"] == "mien.service" and line["message"].endswith(" ms")
     )
+
+
+def test_what_holds_a_secret_does_not_show_it(house, photos):
+    """Nothing that a program prints while it looks for a mistake."""
+    from mien import config
+    from mien.service.archives import NewArchive
+
+    secret = "correct-horse-battery"
+    settings = config.load(
+        gallery=f"postgresql://me:{secret}@db/faces",
+        index=f"milvus+http://me:{secret}@db:19530",
+        models_mirror=f"https://me:{secret}@mirror/",
+        archive_passphrase=secret,
+    )
+    key, own = house.gallery.create_key("default")
+    photo = house.engine.photo(photos.ann)
+    embeddings = house.engine.embed(photo, house.engine.detect(photo).faces)
+    shown = repr((settings, key, NewArchive(passphrase=secret), embeddings, house.service))
+    shown += str(settings) + f"{embeddings}"
+    assert secret not in shown
+    assert own not in shown
+    assert own.rpartition("_")[2] not in shown
+    assert f"{float(embeddings.vector[0, 0]):.4f}" not in shown
+    assert not NUMBERS.search(shown)
+
+
+def test_errors_of_the_database_hide_what_was_stored(house):
+    import sqlalchemy as sa
+
+    with house.gallery._database.reading() as connection:
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+            connection.execute(sa.text("SELECT * FROM nothing WHERE name = :name"), {"name": NAME})
+        assert NAME not in str(caught.value)

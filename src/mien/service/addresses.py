@@ -17,10 +17,16 @@ NOT_PUBLIC: tuple[Network, ...] = (
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's platform address: public by its number
     ipaddress.ip_network("192.0.0.0/24"),  # protocols; Oracle's metadata address
     ipaddress.ip_network("192.88.99.0/24"),  # relays of 6to4
+    ipaddress.ip_network("192.31.196.0/24"),  # AS112
+    ipaddress.ip_network("192.175.48.0/24"),  # AS112
     ipaddress.ip_network("2620:4f:8000::/48"),  # AS112
+    ipaddress.ip_network("fec0::/10"),  # site-local of old, which routers still know
+    ipaddress.ip_network("3fff::/20"),  # documentation
 )
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 COMPATIBLE = ipaddress.ip_network("::/96")
+ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""What stands before the IPv4 address in the last 64 bits of a tunnel's end (RFC 5214)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ def _real(address: Address) -> Address:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in NAT64 or (address in COMPATIBLE and int(address) > 1):
+    embedded = address in NAT64 or (int(address) >> 32 & 0xFFFFFFFF) in ISATAP
+    if embedded or (address in COMPATIBLE and int(address) > 1):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address

@@ -15,7 +15,7 @@ class NewArchive(Options):
     """What to export."""
 
     passphrase: str = Field(
-        min_length=12, max_length=1024, description="All that protects the archive."
+        min_length=12, max_length=1024, repr=False, description="All that protects the archive."
     )
     groups: list[str] | None = Field(
         default=None, max_length=200, description="Names; null: all of the application."

@@ -14,29 +14,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.service.errors import InternalError, answer_error, log_unexpected
+from mien.service.headers import SECURITY_HEADERS
 from mien.service.metrics import METHODS, Metrics
 from mien.service.traces import Tracing
 from mien.stages import Stage, listen
 
-__all__ = ["API_CSP", "REQUEST_ID", "SECURITY_HEADERS", "Edge"]
+__all__ = ["REQUEST_ID", "Edge"]
 
 logger = logging.getLogger("mien.service")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LINGER_S = 2.0
-API_CSP = "default-src 'none'; frame-ancestors 'none'"
 
 HSTS = "max-age=31536000"
-
-SECURITY_HEADERS = {
-    "content-security-policy": API_CSP,
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "geolocation=(), microphone=()",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
 
 
 class Edge:

@@ -22,6 +22,7 @@ import httpcore
 from mien.config import Settings
 from mien.errors import ImageTooLarge, ImageUrlError, ImageUrlTimeout
 from mien.service.addresses import AddressRules, parse_networks, parse_ports
+from mien.service.limits import Places
 
 __all__ = ["Fetcher", "Resolver", "resolve"]
 
@@ -29,6 +30,8 @@ logger = logging.getLogger("mien.service")
 
 MAX_URL = 8192
 MAX_ADDRESSES = 4
+FETCHES_AT_ONCE = 64
+"""Connections to servers of others: no more of this one's, and no flood of anybody's."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SAFE = "/%:=&?~#+!$,;'@()*[]"
 HEADERS = [
@@ -76,6 +79,7 @@ class Fetcher:
         self._settings = settings
         self._resolver = resolver
         self._tls: ssl.SSLContext | None = None
+        self._places = Places(FETCHES_AT_ONCE)
 
     async def fetch(
         self,
@@ -97,6 +101,7 @@ class Fetcher:
             ImageUrlError: not a URL that is fetched, or nothing came of it.
             ImageUrlTimeout: not done in time.
             ImageTooLarge: more bytes than allowed.
+            Overloaded: too many photos are being fetched at once.
         """
         if not self._settings.fetch_urls:
             raise ImageUrlError("This server does not fetch URLs: send the photo itself.")
@@ -105,8 +110,9 @@ class Fetcher:
         if timeout_s is not None:
             seconds = min(seconds, timeout_s)
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                return await self._follow(self._checked(url), limit, take)
+            with self._places.hold():
+                async with asyncio.timeout(max(0.0, seconds)):
+                    return await self._follow(self._checked(url), limit, take)
         except (TimeoutError, httpcore.TimeoutException):
             raise ImageUrlTimeout(
                 "The photo behind the URL did not arrive in time: send the photo itself."

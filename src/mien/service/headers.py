@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HEADERS", "PARAMETERS", "PATHS", "header", "parameter"]
+__all__ = ["HEADERS", "PARAMETERS", "PATHS", "SECURITY_HEADERS", "header", "parameter"]
 
 Json = dict[str, Any]
 
@@ -116,3 +116,14 @@ PATHS: dict[str, tuple[str, str]] = {
     "session": ("The session's id.", "9a8b7c6d5e4f30211203f4e5d6c7b8a9"),
 }
 """What stands in a path: what it is, and an example."""
+
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+"""What every answer has, unless its route says otherwise."""

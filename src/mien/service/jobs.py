@@ -102,7 +102,7 @@ class JobRunner:
         """
         found = gallery.group(group)
         if wanted["embedder"] is not None:
-            self._engine.models.card(wanted["embedder"], "embed")
+            self.engine.models.card(wanted["embedder"], "embed")
         job = Jobs(gallery).create(
             REEMBED,
             options={"group": found.name, **wanted},
@@ -244,7 +244,7 @@ class JobRunner:
     def _reembed(self, gallery: Gallery, jobs: Jobs, job: Job) -> bool:
         """Move a group; False: it was cancelled, or this server is stopping."""
         bearer = Bearer(jobs, job.id, self._worker, self._stopped)
-        return reembed_group(self._engine, gallery, job, bearer, self._threads)
+        return reembed_group(self.engine, gallery, job, bearer, self._threads)
 
 
 def _is_open(jobs: Jobs, job_id: str) -> bool:

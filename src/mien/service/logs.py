@@ -49,7 +49,9 @@ class JsonLines(logging.Formatter):
             "message": _message(record),
             **getattr(record, "mien", {}),
         }
-        return json.dumps(line, ensure_ascii=False)
+        return _UNSEEN.sub(
+            lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False)
+        )
 
 
 def log_to_stderr(form: Literal["text", "json"]) -> None:
@@ -61,6 +63,8 @@ def log_to_stderr(form: Literal["text", "json"]) -> None:
             handler.setFormatter(JsonLines() if form == "json" else TextLines())
             logger.addHandler(handler)
     logging.getLogger("mien").setLevel(logging.INFO)
+    # It complains of every malformed body, which whoever sent it is told anyway.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def _message(record: logging.LogRecord) -> str:

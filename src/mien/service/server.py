@@ -28,7 +28,6 @@ from mien.service.reload import Reload
 from mien.service.state import Service
 from mien.service.tls import tls_context
 from mien.service.traces import open_tracing
-from mien.service.wire import ConnectionLimits, connections
 
 __all__ = ["serve"]
 
@@ -82,7 +81,10 @@ def serve(
         if open_engine is not None:
             stack.callback(lambda: service.engine.close())
         log_to_stderr(settings.log_format)
-        connections = Connections(open_files())
+        allowed = open_files()
+        connections = Connections(
+            min(settings.max_connections or allowed, allowed), head_s=settings.header_timeout_s
+        )
         service.metrics.watch_connections(connections)
         config = uvicorn.Config(
             app,
@@ -91,9 +93,6 @@ def serve(
             access_log=False,
             log_config=None,
             server_header=False,
-            http=connections(  # type: ignore[arg-type] - takes what makes one, says a class
-                ConnectionLimits(settings.header_timeout_s, settings.max_connections)
-            ),
             timeout_graceful_shutdown=math.ceil(settings.request_timeout_s),
             ws="none",
             proxy_headers=bool(settings.trusted_proxies),

@@ -20,6 +20,7 @@ from mien.service.limits import ByteBudget, Places
 from mien.service.metrics import Metrics
 from mien.service.pool import Pool
 from mien.service.retention import Retention
+from mien.service.tidying import Tidying
 
 __all__ = ["Service"]
 
@@ -47,6 +48,7 @@ class Service:
         archives: places for archives that are being written or read.
         jobs: does what outlives its request, on the inference workers, behind all requests.
         calls: counts the requests of each application.
+        tidying: gives memory back that photos have let go.
         retention: deletes at intervals what the groups' retention no longer allows.
         guard: how often addresses and keys may ask.
         budget: bytes of request bodies in memory (read, waiting or worked on), four of the
@@ -78,6 +80,7 @@ class Service:
             gallery, interval_s=settings.purge_interval_s, metrics=self.metrics.purges
         )
         self.calls = CallCounter(gallery)
+        self.tidying = Tidying()
         self._models_ready = threading.Event()
         self._stopped = threading.Event()
 
@@ -98,6 +101,7 @@ class Service:
         """
         self.retention.start()
         self.calls.start()
+        self.tidying.start()
         threading.Thread(target=self._load_models, name="mien-warm-up", daemon=True).start()
 
     def gallery_answers(self) -> bool:
@@ -156,6 +160,7 @@ class Service:
         self.retention.close(timeout_s=self.settings.request_timeout_s)
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
+        self.tidying.close()
         self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:

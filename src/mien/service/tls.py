@@ -48,6 +48,8 @@ def load_certificate(context: ssl.SSLContext, settings: Exposure) -> None:
         if not Path(file).is_file():
             raise _unusable(name, "there is no such file")
     try:
+        # One that fails halfway would leave the certificate of one pair with the key of another.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
         context.load_cert_chain(cert, key, password=_no_password)
     except (OSError, ValueError) as error:
         raise _unusable("tls_cert and tls_key", _reason(error)) from None

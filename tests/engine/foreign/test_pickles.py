@@ -9,10 +9,12 @@ import os
 import pickle
 import pickletools
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 
+from mien.engine.foreign.arrays import faces_in_arrays
 from mien.engine.foreign.pickles import read_pickle
 from mien.errors import InvalidArgument
 
@@ -200,3 +202,45 @@ def test_every_instruction_of_the_format_is_carried_out_or_refused():
     for opcode in pickletools.opcodes:
         with pytest.raises(InvalidArgument):
             read_pickle(opcode.code.encode("latin-1") + b"\x00" * 20, limit=LIMIT)
+
+
+def npz(header: str) -> bytes:
+    """A .npz file whose arrays all have this header."""
+    text = header.encode() + b" " * (64 - (len(header) + 11) % 64) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(16)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for name in ("names.npy", "encodings.npy"):
+            made.writestr(name, array)
+    return out.getvalue()
+
+
+HEADERS = [
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (3,",
+    "(" * 200,
+    "'''",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (3L,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}",
+    "{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}",
+    "{'descr': '|O', 'fortran_order': False, 'shape': (3,)}",
+    "{'descr': '<U1000000000', 'fortran_order': False, 'shape': (1,)}",
+    "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,)}",
+    "[]",
+    "\0",
+]
+FILES = {
+    **{f"header {i}": npz(header) for i, header in enumerate(HEADERS)},
+    "a name of 6000 digits": pickle.dumps([[10**6000, [0.5] * 8]]),
+    "names of 6000 digits": pickle.dumps({"names": [10**6000], "encodings": [[0.5] * 8]}),
+    "numbers beyond every float": pickle.dumps([["a", [10**400] * 8]]),
+    "nothing but marks": b"\x80\x02" + b"(" * 1000 + b"t.",
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_files_made_to_harm_are_refused_with_a_word(what, tmp_path):
+    file = tmp_path / "faces"
+    file.write_bytes(FILES[what])
+    with pytest.raises(InvalidArgument) as caught:
+        faces_in_arrays(file, limit=LIMIT)
+    assert len(str(caught.value)) < 300

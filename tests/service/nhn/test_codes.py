@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import threading
 import uuid
 from contextlib import suppress
@@ -13,7 +15,8 @@ from PIL import Image
 
 from mien.errors import GalleryUnavailable, NotFound
 from mien.gallery import GroupSettings
-from mien.service.dialects.nhn.codes import Result
+from mien.service.dialects.nhn import tokens
+from mien.service.dialects.nhn.codes import Refused, Result
 from mien.service.dialects.nhn.table import OPERATIONS
 from mien.service.dialects.nhn.tokens import KEEP_S, Page, read_token, token_of
 
@@ -203,6 +206,49 @@ def test_a_token_is_good_for_its_list_and_a_day():
     for of, now, text in bad:
         with pytest.raises(Exception, match="InvalidTokenError"):
             read_token(text, of=of, now=now)
+
+
+FORGED = [
+    b"[1000]",
+    b"7",
+    b"{}",
+    b"[null, {}]",
+    b'["1000", null]',
+    b"[1e400, {}]",
+    b"[1000, {}]",
+    b'[1000, {"limit": 1000000000, "after": null}]',
+    *(
+        json.dumps(
+            [
+                1000,
+                {
+                    **dict.fromkeys(("after", "face_id", "image_id", "external_image_id")),
+                    **{"limit": 5, **wrong},
+                },
+            ]
+        ).encode()
+        for wrong in (
+            {"limit": 0},
+            {"limit": 201},
+            {"limit": "5"},
+            {"limit": True},
+            {"limit": None},
+            {"after": 7},
+            {"after": ["x"]},
+            {"after": "x" * 2000},
+            {"face_id": {}},
+            {"more": 1},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("text", FORGED)
+def test_a_token_that_somebody_made_is_read_like_any_input(text):
+    token = base64.urlsafe_b64encode(tokens._hash(text, "list") + text).decode().rstrip("=")
+    with pytest.raises(Refused) as caught:
+        read_token(token, of="list", now=1000.0)
+    assert caught.value.result is Result.INVALID_TOKEN
 
 
 def test_a_token_of_another_group_or_list(nhn):

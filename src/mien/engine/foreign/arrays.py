@@ -8,6 +8,8 @@ a dictionary of names with one vector or several.
 from __future__ import annotations
 
 import io
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -101,12 +103,15 @@ def read_npz(data: bytes, *, limit: int) -> dict[str, Any]:
                     "MIEN_MIGRATE_MAX_BYTES.",
                     details={"limit": limit},
                 )
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        with (
+            warnings.catch_warnings(action="ignore", category=UserWarning),  # of Python 2's files
+            np.load(io.BytesIO(data), allow_pickle=False) as arrays,
+        ):
             return {name: arrays[name] for name in arrays.files}
     except InvalidArgument:
         raise
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError,
-            NotImplementedError, RuntimeError, SyntaxError):  # fmt: skip
+            NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError):  # fmt: skip
         raise InvalidArgument(
             "The .npz file is damaged, or holds objects: save numbers and texts only."
         ) from None
@@ -187,4 +192,6 @@ def _face(name: object, vector: object, number: int) -> ForeignFace:
         name = name.decode("utf-8", "replace")
     if not isinstance(name, str | int | np.integer) or isinstance(name, bool):
         raise InvalidArgument(f"Entry {number} has no name.")
+    if isinstance(name, int) and name.bit_length() > 64:
+        raise InvalidArgument(f"The name of entry {number} is a number of too many digits.")
     return ForeignFace(str(name), f"#{number}", as_vector(vector, f"The vector of entry {number}"))

@@ -50,6 +50,7 @@ class Passphrase:
     Args:
         text: at least 12 characters.
         cost: scrypt's N as a power of two, 14 to 20: 17 needs 128 MB of memory.
+        most: the cost that a file may demand when it is opened, which its maker has chosen.
 
     Raises:
         InvalidArgument: too short.
@@ -67,7 +68,7 @@ class Passphrase:
     LEAST = 12
     current = "passphrase"
 
-    def __init__(self, text: str, *, cost: int = 17) -> None:
+    def __init__(self, text: str, *, cost: int = 17, most: int = 20) -> None:
         if len(text) < self.LEAST:
             raise InvalidArgument(
                 f"A passphrase has at least {self.LEAST} characters: it is all that protects the "
@@ -77,6 +78,7 @@ class Passphrase:
             raise InvalidArgument("The cost of a passphrase is 14 to 20.")
         self._text = text.encode()
         self._cost = cost
+        self._most = most
 
     def __repr__(self) -> str:  # a passphrase must not reach a log
         return "Passphrase(...)"
@@ -96,6 +98,11 @@ class Passphrase:
             )
         if len(head) < 17 or not 14 <= head[0] <= 20:
             raise ArchiveUnusable("The head of the file is damaged.")
+        if head[0] > self._most:
+            raise ArchiveUnusable(
+                "The file's passphrase takes more memory to check than is allowed here: import it "
+                "with 'mien gallery import'."
+            )
         try:
             return open_sealed(sealed, key=self._derived(head), context=context + head)
         except KeyMismatch:

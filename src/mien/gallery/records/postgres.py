@@ -181,6 +181,7 @@ def _engine(url: URL, timeout_s: float) -> sa.Engine:
     try:
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,  # names and sealed templates
             connect_args={name: v for name, v in connect.items() if name not in url.query},
             pool_size=_POOL,
             max_overflow=_OVERFLOW,

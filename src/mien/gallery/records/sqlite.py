@@ -57,6 +57,7 @@ class SqliteBackend:
         self._writer = threading.Lock()
         engine = sa.create_engine(
             url,
+            hide_parameters=True,  # names and sealed templates
             creator=self._file.connect,
             pool_size=_POOL,
             max_overflow=_OVERFLOW,

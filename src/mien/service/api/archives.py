@@ -26,6 +26,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["archives"])
 
 HEADER = "mien-passphrase"
+PASSPHRASE_COST = 17
+"""What exports have: 128 MB while a passphrase is checked. A file that is sent may not ask more."""
 
 # A passphrase is not kept, and an export may be asked for twice.
 Streaming = Annotated[Call, Depends(Allowed(Scope.ADMIN, streams=True))]
@@ -137,6 +139,6 @@ async def _with_first(
 def _passphrase(call: Call) -> Passphrase:
     given = call.request.headers.get(HEADER, "")
     try:
-        return Passphrase(unquote(given, errors="strict"))
+        return Passphrase(unquote(given, errors="strict"), most=PASSPHRASE_COST)
     except UnicodeDecodeError:
         raise InvalidArgument("Mien-Passphrase must be UTF-8, percent-encoded.") from None

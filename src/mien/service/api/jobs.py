@@ -154,7 +154,8 @@ def _archive(body: bytes, kind: str, max_photos: int) -> bytes:
     if main == "application/zip":
         return body
     if main == "application/json" or main.endswith("+json"):
-        return _packed(parse_json(body, max_brackets=max_photos + MAX_BRACKETS), max_photos)
+        most = max_photos + MAX_BRACKETS  # a few members each
+        return _packed(parse_json(body, max_brackets=most, max_commas=8 * most), max_photos)
     form = parse_form(body, content_type=kind, fields=(FIELD,), max_images=1)
     options(NoOptions, form.options)
     return form.images[FIELD][0].data

@@ -40,7 +40,8 @@ PLUGINS = ("age", "gender", "landmarks", "calculator", "pose", "mask")
 """What ``face_plugins`` may name."""
 
 MAX_SUBJECTS = 1000
-MAX_NUMBERS = 100_000
+MAX_ROWS = 100_000
+MAX_NUMBERS = 2_000_000
 MAX_IDS = 1000
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ class CompreCall:
     async def with_numbers(self, work: Callable[[dict[str, Any]], T]) -> T:
         """Read a JSON object, which may hold embeddings, and run ``work`` on a worker."""
         return await self.call.with_upload(
-            lambda body, _: parse_json(body, max_brackets=MAX_NUMBERS), work
+            lambda body, _: parse_json(body, max_brackets=MAX_ROWS, max_commas=MAX_NUMBERS), work
         )
 
     async def with_ids(self, work: Callable[[list[str]], T]) -> T:

@@ -13,6 +13,9 @@ import hmac
 import json
 import time
 from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mien.service.dialects.nhn.codes import Refused, Result
 
@@ -22,6 +25,11 @@ KEEP_S = 24 * 3600
 """Seconds for which a token is good."""
 
 _HASH_BYTES = 12
+
+MAX_LIMIT = 200
+"""Entries of a page, as the guide has it."""
+
+Text = Annotated[str, StringConstraints(max_length=1024)] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,23 @@ class Page:
     face_id: str | None = None
     image_id: str | None = None
     external_image_id: str | None = None
+
+
+class _Pinned(BaseModel):
+    """A page as a token has it, which anybody can make: the hash needs no secret."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    limit: int = Field(ge=1, le=MAX_LIMIT)
+    after: Text
+    face_id: Text
+    image_id: Text
+    external_image_id: Text
+
+    @property
+    def page(self) -> Page:
+        """It, checked."""
+        return Page(**self.model_dump())
 
 
 def token_of(page: Page, *, of: str, now: float | None = None) -> str:
@@ -60,11 +85,11 @@ def read_token(token: str, *, of: str, now: float | None = None) -> Page:
         if not hmac.compare_digest(told, _hash(text, of)):
             raise Refused(Result.INVALID_TOKEN)
         issued, page = json.loads(text)
-    except (ValueError, binascii.Error):
+        if not 0 <= (time.time() if now is None else now) - int(issued) + 60 <= KEEP_S + 60:
+            raise Refused(Result.INVALID_TOKEN)
+        return _Pinned.model_validate(page).page
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise Refused(Result.INVALID_TOKEN) from None
-    if not 0 <= (time.time() if now is None else now) - issued + 60 <= KEEP_S + 60:
-        raise Refused(Result.INVALID_TOKEN)
-    return Page(**page)
 
 
 def _hash(text: bytes, of: str) -> bytes:
