@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from mien import config
 from mien.engine import Engine
 from mien.gallery.protect import KeyRing, new_key
+from mien.gallery.records import migrate
 from mien.models import ModelStore
 from mien.testing.postgres import PostgresServer, postgres_programs
 
@@ -24,6 +27,44 @@ def master_key() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIEN_MASTER_KEY", key)
         yield key
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_tables() -> Iterator[None]:
+    """Migrations run once on an empty SQLite database; the others get the tables that they made.
+
+    tests/gallery/test_migration.py is about the migrations themselves.
+    """
+    plain, made = migrate.upgrade, list[str]()
+
+    def upgrade(connection: sa.Connection, upto: str = migrate.HEAD) -> None:
+        tables = sa.inspect(connection).get_table_names()
+        if connection.dialect.name != "sqlite" or upto != migrate.HEAD or tables:
+            plain(connection, upto)
+            return
+        if not made:
+            plain(connection, upto)
+            driver = connection.connection.dbapi_connection
+            assert isinstance(driver, sqlite3.Connection)
+            made.extend(_script(driver))
+            return
+        for statement in made:
+            connection.exec_driver_sql(statement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "upgrade", upgrade)
+        yield
+
+
+def _script(driver: sqlite3.Connection) -> Iterator[str]:
+    """The statements that make a database anew: its tables, and what little is in them."""
+    for kind, name, sql in driver.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+        if sql is not None and name != "sqlite_sequence":
+            yield sql
+        if kind == "table" and not name.startswith("sqlite_"):
+            for row in driver.execute(f"SELECT * FROM {name}").fetchall():
+                assert all(isinstance(value, str | int) for value in row)
+                yield f"INSERT INTO {name} VALUES ({', '.join(map(repr, row))})"
 
 
 @pytest.fixture(scope="session")

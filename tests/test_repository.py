@@ -95,7 +95,7 @@ def test_codes_are_unique():
 
 
 def test_every_reason_for_a_rejection_is_documented():
-    source = (ROOT / "src/mien/engine/enrolment.py").read_text()
+    source = "".join(f.read_text() for f in (ROOT / "src/mien/engine").glob("enrolment*.py"))
     reasons = set(re.findall(r'\(\s*"([a-z_]+)",\s*\)', source))
     assert {"duplicate", "no_face"} <= reasons
     text = (REFERENCE / "errors.md").read_text()

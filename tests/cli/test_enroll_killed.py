@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import pytest
 from PIL import Image
@@ -19,7 +22,7 @@ from PIL import Image
 from mien.gallery import Gallery
 from mien.testing import drawn_face
 
-ENTRY = Path(__file__).with_name("mock_entry.py")
+NURSERY = Path(__file__).with_name("mock_nursery.py")
 KILLS = 400 if os.environ.get("MIEN_SOAK") else 20
 PERSONS, PHOTOS = 12, 10
 
@@ -35,26 +38,43 @@ def people(tmp_path):
     return tmp_path / "people"
 
 
-def enroll(people: Path, database: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ENTRY), "enroll", "staff", "--from", str(people)],
-        env={**os.environ, "MIEN_GALLERY": f"sqlite:///{database}", "MIEN_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Nursery:
+    """Enrols in processes that are forked: most of the time would go into starting Python."""
 
+    def __init__(self, folder: Path, people: Path) -> None:
+        self._told, self._people = folder / "told", people
+        os.mkfifo(self._told)
+        self._process = subprocess.Popen(
+            [sys.executable, str(NURSERY)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-def killed_run(people: Path, database: Path, *, after: int, delay_s: float) -> list[str]:
-    """Kill a run ``delay_s`` after its ``after``-th line; the lines that it got out."""
-    with enroll(people, database) as process:
-        assert process.stderr is not None
-        lines = []
-        while len(lines) < after and (line := process.stderr.readline()):
-            lines.append(line)
-        time.sleep(delay_s)
-        process.kill()
-        return lines + process.stderr.readlines()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def enroll(self, database: Path, *, killed_after: int | None, delay_s: float = 0):
+        """The lines that it got out until it was killed so long after so many; its exit code."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        environment = {"MIEN_GALLERY": f"sqlite:///{database}", "MIEN_THREADS": "1"}
+        arguments = ["enroll", "staff", "--from", str(self._people)]
+        print(json.dumps([str(self._told), environment, arguments]), file=self._process.stdin)
+        self._process.stdin.flush()
+        pid, lines = int(self._process.stdout.readline()), []
+        with self._told.open() as told:
+            if killed_after is not None:
+                while len(lines) < killed_after and (line := told.readline()):
+                    lines.append(line)
+                time.sleep(delay_s)
+                os.kill(pid, signal.SIGKILL)  # it is not reaped yet, even if it has ended
+            lines += told.readlines()
+        print("reap", file=self._process.stdin, flush=True)
+        return lines, int(self._process.stdout.readline())
 
 
 def acknowledged(lines: list[str]) -> list[str]:
@@ -69,16 +89,21 @@ def faces_in(database: Path) -> dict[str, int]:
 
 
 def test_nothing_acknowledged_is_lost(people, tmp_path):
+    with Nursery(tmp_path, people) as nursery:
+        database = killed_again_and_again(nursery, tmp_path)
+        _, code = nursery.enroll(database, killed_after=None)
+    assert code == 0
+    assert faces_in(database) == {f"person {n}": PHOTOS for n in range(PERSONS)}
+
+
+def killed_again_and_again(nursery: Nursery, folder: Path) -> Path:
+    """Kill and compare; the gallery that was enrolled into last."""
     chance = random.Random(20)
     total = PERSONS * PHOTOS
-    database, told, in_the_middle = tmp_path / "0.db", set[str](), 0
+    database, told, in_the_middle = folder / "0.db", set[str](), 0
     for kill in range(KILLS):
-        lines = killed_run(
-            people,
-            database,
-            after=len(told) + chance.randrange(1, 15),
-            delay_s=chance.uniform(0, 0.03),
-        )
+        after = len(told) + chance.randrange(1, 15)
+        lines, _ = nursery.enroll(database, killed_after=after, delay_s=chance.uniform(0, 0.03))
         new = acknowledged(lines)
         in_the_middle += len(lines) < total
         assert told.isdisjoint(new), "a face that was acknowledged has been enrolled again"
@@ -91,9 +116,6 @@ def test_nothing_acknowledged_is_lost(people, tmp_path):
             assert faces >= sum(name.startswith(f"{person}/") for name in told)
         assert sum(kept.values()) >= len(told)
         if sum(kept.values()) == total:
-            database, told = tmp_path / f"{kill + 1}.db", set()
+            database, told = folder / f"{kill + 1}.db", set()
     assert in_the_middle > KILLS / 2
-    with enroll(people, database) as process:
-        process.communicate(timeout=120)
-    assert process.returncode == 0
-    assert faces_in(database) == {f"person {n}": PHOTOS for n in range(PERSONS)}
+    return database

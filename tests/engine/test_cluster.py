@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from mien.engine.bulk import photos_in_folder
-from mien.engine.enrolment import LookOptions, summary
+from mien.engine.enrolment import summary
+from mien.engine.enrolment_photo import LookOptions
 from mien.engine.quarantine import Quarantine
 from mien.errors import InvalidArgument, RuntimeUnavailable
 from mien.gallery import Gallery

@@ -14,7 +14,7 @@ from mien.gallery import Gallery
 from mien.testing import MockDetector, MockEmbedder, drawn_face
 
 GROUP = "people"
-PERSONS = 40
+PERSONS = 26
 
 
 def engine() -> Engine:

@@ -15,7 +15,7 @@ from mien.gallery import Gallery, GalleryLimits, mean_template
 from mien.testing.galleries import random_contract, unit_vectors
 from mien.types import Embeddings
 
-EXAMPLES, STEPS = (200, 40) if os.environ.get("MIEN_SOAK") else (8, 16)
+EXAMPLES, STEPS = (200, 40) if os.environ.get("MIEN_SOAK") else (4, 16)
 LIMITS = GalleryLimits(persons_per_group=4, faces_per_group=7)
 CONTRACTS = {"a": random_contract(4), "b": random_contract(4), "c": random_contract(6)}
 SCORING = {"a": "max", "b": "mean", "c": "max"}

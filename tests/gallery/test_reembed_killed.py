@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a re-embedding, ten times, while another process searches."""
+"""kill -9 in the middle of a re-embedding, again and again, while another process searches."""
 
 import os
 import random
@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from reembedding_process import GROUP, PERSONS, photo
 
 PROCESS = Path(__file__).with_name("reembedding_process.py")
-KILLS = 100 if os.environ.get("MIEN_SOAK") else 10
+KILLS = 100 if os.environ.get("MIEN_SOAK") else 5
 
 
 class Other:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mien.config import Settings
-from mien.engine.enrolment import EnrolmentPhoto
+from mien.engine.enrolment_photo import EnrolmentPhoto
 from mien.engine.zips import PhotoZip, stays_inside
 from mien.errors import InvalidArgument
 from mien.gallery.checks import external_id, person_name

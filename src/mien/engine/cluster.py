@@ -26,14 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from mien.config import load
 from mien.engine import living
-from mien.engine.enrolment import (
-    EnrolmentPhoto,
-    Looked,
-    LookOptions,
-    PhotoOutcome,
-    enroll_each,
-    refused,
-)
+from mien.engine.enrolment import PhotoOutcome, enroll_each
+from mien.engine.enrolment_photo import EnrolmentPhoto, Looked, LookOptions, refused
 from mien.engine.quarantine import Quarantine
 from mien.errors import InvalidArgument, RuntimeUnavailable
 from mien.image import Photo

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Worker, WorkerPlugin, get_worker
 
-from mien.engine.enrolment import Looked, LookOptions, look_at
+from mien.engine.enrolment_photo import Looked, LookOptions, look_at
 from mien.errors import EmbeddingMismatch
 from mien.image import ImageInput
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +13,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.analysis import Quality
-from mien.config import Settings
 from mien.engine import living
-from mien.engine.keeping import images_for
+from mien.engine.enrolment_photo import (
+    EnrolmentPhoto,
+    Look,
+    Looked,
+    LookOptions,
+    Prepared,
+    Refused,
+    look_at,
+    refused,
+)
 from mien.engine.living import LivenessCheck
 from mien.engine.lookalikes import check_calibrated, lookalike
 from mien.engine.serving import engine_for
@@ -30,11 +37,11 @@ from mien.errors import (
 )
 from mien.gallery.ledger import PERSON_ERASED
 from mien.gallery.origins import face_of_photo
-from mien.gallery.policy import DEFAULT_SETTINGS, FaceImage, GroupSettings, ImagePolicy
-from mien.image import ImageInput, Photo
-from mien.results import Enrolment, Rejection, Representation
+from mien.gallery.policy import DEFAULT_SETTINGS, GroupSettings
+from mien.image import ImageInput
+from mien.results import Enrolment, Rejection
 from mien.stages import stage
-from mien.types import Embeddings, Faces
+from mien.types import Embeddings
 from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
@@ -45,23 +52,6 @@ __all__ = ["LOOKS_LIKE", "EnrolmentPhoto", "PhotoOutcome", "enroll_each", "photo
 
 LOOKS_LIKE = "looks_like:"
 """A reason that begins so ends with the name of the person that a face looks like."""
-
-
-@dataclass(frozen=True, slots=True)
-class EnrolmentPhoto:
-    """A photo to enrol.
-
-    Attributes:
-        person: whose.
-        image: the photo, or a function that reads it when its turn comes.
-        name: what to call it in the answer.
-        external_image_id: the caller's own number for it, kept with the face.
-    """
-
-    person: str
-    image: ImageInput | Callable[[], ImageInput]
-    name: str
-    external_image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,51 +75,6 @@ class PhotoOutcome:
     sha256: str | None = None
     known_face: str | None = None
     liveness: LivenessVerdict | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A photo's face, embedded and ready to be stored."""
-
-    found: Representation
-    sha256: str
-    quality: float | None
-    liveness: LivenessVerdict | None
-    images: tuple[FaceImage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A photo that is not enrolled."""
-
-    rejection: Rejection
-    sha256: str | None = None
-    known_face: str | None = None
-
-
-Looked = _Prepared | _Refused
-"""What is known of a photo before it is stored; it can be pickled."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookOptions:
-    """What a look at a photo needs to know.
-
-    Attributes:
-        name: of the photo, for the answer.
-        min_quality: what the group asks for, 0 to 1, or None.
-        images: what the group keeps.
-        check: of liveness.
-    """
-
-    name: str
-    min_quality: float | None
-    images: ImagePolicy
-    check: LivenessCheck
-
-
-Look = Callable[[Photo, LookOptions], Looked]
-"""Looks at a photo: :func:`look_at` with an engine, here or somewhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +172,7 @@ def enroll_each(
             try:
                 outcome = _store(place, photo, prepared)
             except EmbeddingMismatch:  # the group was moved to another model meanwhile
-                assert isinstance(prepared, _Prepared)
+                assert isinstance(prepared, Prepared)
                 place = wanted()
                 if place.engine.embedder.contract == prepared.found.contract:
                     raise
@@ -293,7 +238,7 @@ def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
         sha256 = opened.sha256
         known = face_of_photo(place.gallery, place.group, photo.person, sha256)
         if known is not None:
-            return _Refused(_duplicate(photo.name), sha256, known.id)
+            return Refused(_duplicate(photo.name), sha256, known.id)
         asked = place.settings
         options = LookOptions(photo.name, asked.min_quality, asked.images, place.check)
         return place.look(opened, options)
@@ -301,83 +246,9 @@ def _prepare(place: _Place, photo: EnrolmentPhoto) -> Looked:
         return refused(photo.name, error.code, error.message, sha256)
 
 
-def look_at(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
-    """Judge and embed the largest face of a photo; nothing is stored."""
-    try:
-        return _look(engine, opened, options)
-    except (ImageError, InvalidArgument) as error:  # InvalidArgument: landmarks that coincide
-        return refused(options.name, error.code, error.message, opened.sha256)
-
-
-def refused(name: str, reason: str, message: str, sha256: str | None) -> Looked:
-    """A photo that is not enrolled."""
-    return _Refused(Rejection(name, (reason,), message), sha256)
-
-
-def _look(engine: Engine, opened: Photo, options: LookOptions) -> Looked:
-    name = options.name
-    found = engine.represent(opened, max_faces=2)
-    refusal = _refusal(name, found.detection.faces, engine.settings)
-    least, quality = options.min_quality, None
-    if refusal is None and least is not None:
-        quality, refusal = _judge(engine, name, opened, found.detection.faces, least)
-    if refusal is not None:
-        return _Refused(refusal, opened.sha256)
-    told = _live(engine, opened, found, options.check)
-    if told is not None and options.check.enforces and not told.live:
-        reason = Rejection(name, ("spoof_suspected",), living.advice(told))
-        return _Refused(reason, opened.sha256)
-    box = found.detection[0].box
-    images = images_for(opened, box, options.images, engine.settings)
-    return _Prepared(found.without_image(), opened.sha256, quality, told, images)
-
-
-def _live(
-    engine: Engine, opened: Photo, found: Representation, check: LivenessCheck
-) -> LivenessVerdict | None:
-    """The verdict on the face that is enrolled, if it is asked for."""
-    if not check.looks:
-        return None
-    return living.verdicts(engine, opened, [found.detection[0]], check)[0]
-
-
-def _judge(
-    engine: Engine, name: str, opened: Photo, faces: Faces, least: float
-) -> tuple[float, Rejection | None]:
-    """The quality of the largest face, 0 to 1, and what follows where it is below ``least``."""
-    (analysed,) = engine.analyze_faces(opened, faces.take([0]), actions=["quality"])
-    measured = analysed["quality"]
-    assert isinstance(measured, Quality)
-    quality = measured.score / 100
-    if quality >= least:
-        return quality, None
-    message = f"The quality of the face is {quality:.2f}; the group asks for {least:.2f}."
-    return quality, Rejection(name, ("low_quality", *measured.reasons), message)
-
-
-def _refusal(name: str, faces: Faces, settings: Settings) -> Rejection | None:
-    """Why the largest face may not be enrolled, or None."""
-    if not len(faces):
-        return Rejection(name, ("no_face",), "No face was found.")
-    side = min(faces[0].box.width, faces[0].box.height)
-    if side < settings.enrol_min_face:
-        return Rejection(
-            name,
-            ("face_too_small",),
-            f"The face measures {side:.0f} pixels; {settings.enrol_min_face} are needed.",
-        )
-    if len(faces) > 1 and faces[0].box.area < settings.enrol_dominance * faces[1].box.area:
-        return Rejection(
-            name,
-            ("several_faces",),
-            "Several faces of similar size: crop the photo to the person's own.",
-        )
-    return None
-
-
 def _store(place: _Place, photo: EnrolmentPhoto, prepared: Looked) -> PhotoOutcome:
     """Commit one face."""
-    if isinstance(prepared, _Refused):
+    if isinstance(prepared, Refused):
         return PhotoOutcome(
             photo, None, prepared.rejection, None, prepared.sha256, prepared.known_face
         )

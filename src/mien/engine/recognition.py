@@ -1,25 +1,25 @@
-"""Compare, identify and verify: embeddings on both sides, a decision, an answer."""
+"""Identify and verify: embeddings on both sides, a decision, an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mien.answers import Candidate, Comparison, FaceComparison, FaceMatches, Identification
+from mien.answers import Candidate, Comparison, FaceMatches, Identification
 from mien.engine import living
+from mien.engine.comparing import compare, confidence_of, live_of, need_face
 from mien.engine.living import LivenessCheck
-from mien.errors import NoFaceFound, NotFound
+from mien.errors import NotFound
 from mien.image import ImageInput
 from mien.match import metrics
 from mien.match.calibration import Calibration
 from mien.match.decision import Decision
 from mien.results import Representation
 from mien.stages import stage
-from mien.types import EmbeddingContract, Embeddings, Face, Metric
+from mien.types import EmbeddingContract, Embeddings, Metric
 from mien.verdict import LivenessVerdict
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from mien.gallery import Gallery, Group, Hit
 
 __all__ = ["Search", "candidates_of", "compare", "identify", "verify"]
-
-Scores = NDArray[np.float64]
 
 # Persons fetched by similarity before they are ranked by confidence, beyond those asked for.
 RERANKED = 20
@@ -52,65 +50,6 @@ class Search:
     decision: Decision
     gallery_size: int
     check: LivenessCheck
-
-
-def compare(
-    engine: Engine,
-    a: ImageInput,
-    b: ImageInput,
-    *,
-    decision: Decision,
-    metric: Metric | None,
-    check: LivenessCheck,
-) -> Comparison:
-    """See :meth:`mien.Engine.compare`."""
-    photos = [engine.photo(image) for image in (a, b)] if check.looks else [a, b]
-    one, other = engine.map(
-        lambda job: engine.represent(job[0], max_faces=job[1]), zip(photos, (1, None), strict=True)
-    )
-    _need_face(one, "a", "the first photo")
-    _need_face(other, "b", "the second photo")
-    own = metrics.similarity(one.embeddings.vector, other.embeddings.vector, engine.embedder.metric)
-    confidence = _confidence(engine.calibration, own[0], one.embeddings, other.embeddings.norm)
-    shown = own[0]
-    if metric is not None and metric != engine.embedder.metric:
-        shown = metrics.similarity(one.embeddings.vector, other.embeddings.vector, metric)[0]
-    scores = decision.scores(shown, confidence)
-    passed = decision.passes(scores)
-    order = np.argsort(-scores, kind="stable")
-    pairs = tuple(
-        FaceComparison(
-            other.detection[i],
-            float(shown[i]),
-            None if confidence is None else float(confidence[i]),
-            bool(passed[i]),
-        )
-        for i in order
-    )
-    best = pairs[0]
-    told = None
-    if check.looks:
-        (of_a,) = _live(engine, photos[0], [one.detection[0]], check, "a")
-        (of_b,) = _live(engine, photos[1], [best.face], check, "b")
-        told = (of_a, of_b)
-    images = (one.image, other.image)
-    return Comparison(
-        match=best.match,
-        similarity=best.similarity,
-        confidence=best.confidence,
-        decided_on=decision.decided_on,
-        threshold=decision.threshold,
-        fmr=decision.rate,
-        embedder=engine.embedder.name,
-        detector=engine.detector.name,
-        face_a=one.detection[0],
-        face_b=best.face,
-        all=pairs,
-        extrapolated=decision.extrapolated,
-        images=None if images[0] is None or images[1] is None else (images[0], images[1]),
-        image_widths=(one.detection.width, other.detection.width),
-        liveness=told,
-    )
 
 
 def identify(
@@ -215,12 +154,12 @@ def verify(
     enrolled = _templates(gallery, group, person, engine.embedder.contract)
     photo = engine.photo(image) if check.looks else image
     probe = engine.represent(photo, max_faces=1)
-    _need_face(probe, "image", "the photo")
+    need_face(probe, "image", "the photo")
     told = None
     if check.looks:
-        told = (_live(engine, photo, [probe.detection[0]], check, "image")[0], None)
+        told = (live_of(engine, photo, [probe.detection[0]], check, "image")[0], None)
     alike = metrics.similarity(probe.embeddings.vector, enrolled.vector, engine.embedder.metric)[0]
-    confidence = _confidence(engine.calibration, alike, probe.embeddings, enrolled.norm)
+    confidence = confidence_of(engine.calibration, alike, probe.embeddings, enrolled.norm)
     scores = decision.scores(alike, confidence)
     best = int(np.argmax(scores))
     return Comparison(
@@ -238,15 +177,6 @@ def verify(
         person=known.name,
         liveness=told,
     )
-
-
-def _live(
-    engine: Engine, image: ImageInput, faces: Sequence[Face], check: LivenessCheck, name: str
-) -> tuple[LivenessVerdict, ...]:
-    """The faces' verdicts; raises for the first that is refused."""
-    told = living.verdicts(engine, engine.photo(image), faces, check)
-    living.refuse(check, told, image=name)
-    return told
 
 
 def _live_of_all(
@@ -273,18 +203,6 @@ def _templates(
     from mien.gallery import mean_template  # loaded already: there is a gallery
 
     return mean_template(enrolled)
-
-
-def _confidence(
-    calibration: Calibration | None,
-    similarity: Scores,
-    probe: Embeddings,
-    norm: NDArray[np.float32],
-) -> Scores | None:
-    """Confidence of one probe against faces of these norms, or None without a calibration."""
-    if calibration is None:
-        return None
-    return calibration.confidence(similarity, probe.norm[0], norm)
 
 
 def _all_faces(
@@ -359,7 +277,7 @@ class _Search:
             ids = [*own[0]]
             similarity = metrics.similarity(self._probe.vector, own[1].vector, metric)[0]
             norm = own[1].norm
-        confidence = _confidence(self._calibration, similarity, self._probe, norm)
+        confidence = confidence_of(self._calibration, similarity, self._probe, norm)
         scores = self._decision.scores(similarity, confidence)
         best = int(np.argmax(scores))
         return float(scores[best]), Candidate(
@@ -369,8 +287,3 @@ class _Search:
             confidence=None if confidence is None else float(confidence[best]),
             face_id=ids[best],
         )
-
-
-def _need_face(found: Representation, image: str, what: str) -> None:
-    if not len(found):
-        raise NoFaceFound(f"No face was found in {what}.", details={"image": image})

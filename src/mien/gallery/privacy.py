@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,85 +13,16 @@ from mien.errors import InvalidArgument
 from mien.gallery import checks
 from mien.gallery.access import page_size
 from mien.gallery.ledger import AuditEntry, Consent
+from mien.gallery.privacy_answers import AuditCheck, Erasure, Purge
 from mien.gallery.records import audit, consents, groups, kept, notes, persons
 from mien.gallery.records.applications import ApplicationRow
-from mien.gallery.records.audit import NewEntry, Tampering
+from mien.gallery.records.audit import NewEntry
 from mien.gallery.records.database import Database
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
 from mien.gallery.search import Searcher
-from mien.types import Result
 
 __all__ = ["AuditCheck", "Erasure", "Privacy", "Purge"]
-
-
-@dataclass(frozen=True, slots=True)
-class Erasure(Result):
-    """What was destroyed with a person.
-
-    Attributes:
-        person_id: who it was.
-        faces: templates; images: crops and photos; consents: records of consent.
-        groups: how many groups the person was in.
-    """
-
-    person_id: str
-    faces: int
-    images: int
-    consents: int
-    groups: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {
-            "person_id": self.person_id,
-            "faces": self.faces,
-            "images": self.images,
-            "consents": self.consents,
-            "groups": self.groups,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Purge(Result):
-    """What a purge deleted: faces that were too old, and persons who were not seen for long."""
-
-    faces: int
-    persons: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """``{"faces", "persons"}``."""
-        return {"faces": self.faces, "persons": self.persons}
-
-
-@dataclass(frozen=True, slots=True)
-class AuditCheck(Result):
-    """Whether the audit log is what was written. ``bool(check)``: it is.
-
-    Attributes:
-        entries: good ones, from the first on.
-        head: hash of the last of them, in hexadecimal. Note it elsewhere: a log that was cut off
-            at its end is only seen by whoever knows a later head.
-        tampering: the first place where the log is wrong, or None.
-    """
-
-    entries: int
-    head: str
-    tampering: Tampering | None
-
-    def __bool__(self) -> bool:
-        return self.tampering is None
-
-    def to_dict(self) -> dict[str, Any]:
-        """``{"ok", "entries", "head", "at", "what"}``."""
-        found = self.tampering
-        return {
-            "ok": found is None,
-            "entries": self.entries,
-            "head": self.head,
-            "at": None if found is None else found.seq,
-            "what": None if found is None else found.what,
-        }
 
 
 class Privacy:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mien.engine.enrolment import EnrolmentPhoto
+from mien.engine.enrolment_photo import EnrolmentPhoto
 from mien.engine.foreign.faces import ForeignFace, as_vector
 from mien.errors import ImageDecodeError, ImageTooLarge, InvalidArgument
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mien.engine.enrolment import EnrolmentPhoto
+from mien.engine.enrolment_photo import EnrolmentPhoto
 from mien.engine.foreign.arrays import is_npz, read_npz, read_whole
 from mien.engine.foreign.faces import ForeignFace, as_vector
 from mien.engine.foreign.pickles import read_pickle

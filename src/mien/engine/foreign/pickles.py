@@ -14,13 +14,20 @@ from __future__ import annotations
 
 import io
 import pickletools
-import sys
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mien.engine.foreign.pickled import (
+    MARK,
+    NAMED,
+    ElementType,
+    Named,
+    OpenArray,
+    OpenTuple,
+    filled,
+    plain,
+    refuse,
+)
 from mien.errors import InvalidArgument
 
 __all__ = ["read_pickle"]
@@ -28,110 +35,6 @@ __all__ = ["read_pickle"]
 _NUMBER_COST = 40  # bytes that an object of Python's takes, with the pointer to it
 _CONTAINER_COST = 120
 _PROTOCOLS = range(6)
-_KINDS = "fiub"  # of arrays: numbers and booleans
-_TEXT_KINDS = "US"
-_TYPES = frozenset(["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"])
-
-
-class _Mark:
-    """The mark on the stack."""
-
-
-_MARK = _Mark()
-
-
-class _Tuple(list[Any]):
-    """A tuple of the pickle: a list, so that what stands in it can be replaced; never hashed."""
-
-
-class _Type:
-    """An array's element type, until its byte order is known."""
-
-    def __init__(self, text: str) -> None:
-        if text not in _TYPES and not (text[:1] in _TEXT_KINDS and text[1:].isdecimal()):
-            _refuse(f"arrays of type {text[:20]!r}")
-        self.text = text
-        self.order = "<" if sys.byteorder == "little" else ">"
-
-    def numpy(self) -> np.dtype[Any]:
-        """The type."""
-        if self.text[0] in _TEXT_KINDS and len(self.text) > 6:
-            _refuse("texts of that length")
-        order: Literal["<", ">"] = ">" if self.order == ">" else "<"
-        return np.dtype(self.text).newbyteorder(order)
-
-
-class _Array:
-    """An array, until its state is known."""
-
-    def __init__(self) -> None:
-        self.value: NDArray[Any] | None = None
-
-
-class _Named:
-    """Something that a pickle names: what it makes when it is called."""
-
-    def __init__(self, make: Callable[..., Any] | None = None) -> None:
-        self.make = make
-
-
-def _type(text: object, *_: object) -> _Type:
-    if not isinstance(text, str):
-        _refuse("a type without a name")
-    return _Type(text)
-
-
-def _array(*_: object) -> _Array:
-    return _Array()
-
-
-def _from_buffer(buffer: object, kind: object, shape: object, order: object) -> _Array:
-    made = _Array()
-    made.value = _filled(shape, kind, buffer, fortran=order == "F")
-    return made
-
-
-def _scalar(kind: object, data: object) -> Any:  # noqa: ANN401 - a number or a text
-    return _filled(1, kind, data, fortran=False)[0].item()
-
-
-def _encoded(text: object, encoding: object) -> bytes:
-    """How protocols 0 to 2 write bytes."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "bytes"):
-        _refuse("an encoding other than Latin 1")
-    return text.encode("latin-1")
-
-
-def _dictionary(*_: object) -> dict[Any, Any]:
-    return {}
-
-
-def _no_bytes(*args: object) -> bytes:
-    """How protocols 0 to 2 write no bytes."""
-    if args:
-        _refuse("a call")
-    return b""
-
-
-_NAMED = {
-    **dict.fromkeys(["builtins bytes", "__builtin__ bytes"], _Named(_no_bytes)),
-    "_codecs encode": _Named(_encoded),
-    "collections OrderedDict": _Named(_dictionary),
-    "collections defaultdict": _Named(_dictionary),
-    **dict.fromkeys(["builtins list", "__builtin__ list"], _Named()),
-    **{
-        f"numpy{core}.{rest}": named
-        for core in (".core", "._core")
-        for rest, named in [
-            ("multiarray _reconstruct", _Named(_array)),
-            ("multiarray scalar", _Named(_scalar)),
-            ("numeric _frombuffer", _Named(_from_buffer)),
-        ]
-    },
-    "numpy ndarray": _Named(),
-    "numpy dtype": _Named(_type),
-}
-"""All that a pickle may name."""
 
 
 def read_pickle(data: bytes, *, limit: int) -> Any:  # noqa: ANN401 - whatever it holds
@@ -158,24 +61,6 @@ def read_pickle(data: bytes, *, limit: int) -> Any:  # noqa: ANN401 - whatever i
         raise InvalidArgument("The pickle is damaged or cut off.") from None
 
 
-def _refuse(what: str) -> NoReturn:
-    raise InvalidArgument(
-        f"The pickle holds {what}: only lists, dictionaries, texts, numbers and arrays of them "
-        "are read. Save the names and vectors as such, or as .npz."
-    )
-
-
-def _filled(shape: object, kind: object, data: object, *, fortran: bool) -> NDArray[Any]:
-    """An array over bytes that are there: a size that they do not have cannot be claimed."""
-    sizes = tuple(shape) if isinstance(shape, _Tuple) else (shape,)
-    if not (isinstance(kind, _Type) and isinstance(data, bytes | bytearray)):
-        _refuse("an array of objects")
-    if not all(type(size) is int and size >= 0 for size in sizes) or len(sizes) > 8:
-        _refuse("an array of no shape")
-    flat = np.frombuffer(data, kind.numpy())
-    return flat.reshape(sizes, order="F" if fortran else "C")
-
-
 class _Machine:
     """Carries a pickle out."""
 
@@ -194,7 +79,7 @@ class _Machine:
                     self._spend(len(arg))
                 self._stack.append(arg)
             elif name == "STOP":
-                return _plain(self._pop())
+                return plain(self._pop())
             elif name in _CONSTANTS:
                 self._stack.append(_CONSTANTS[name])
             elif name in _MEMO:
@@ -203,7 +88,7 @@ class _Machine:
                 self._spend(_CONTAINER_COST)
                 _STEPS[name](self, arg)
             else:
-                _refuse(f"an instruction {name}")
+                refuse(f"an instruction {name}")
         raise InvalidArgument("The pickle is damaged or cut off.")
 
     def _spend(self, cost: int) -> None:
@@ -217,13 +102,13 @@ class _Machine:
 
     def _pop(self) -> Any:  # noqa: ANN401
         value = self._stack.pop()
-        if value is _MARK:
+        if value is MARK:
             raise ValueError("a mark where a value should be")
         return value
 
     def _to_mark(self) -> list[Any]:
         at = len(self._stack) - 1
-        while self._stack[at] is not _MARK:
+        while self._stack[at] is not MARK:
             at -= 1
             if at < 0:
                 raise ValueError("no mark")
@@ -248,11 +133,11 @@ class _Machine:
         self._stack.append(self._to_mark())
 
     def tuple_to_mark(self, _arg: object) -> None:
-        self._stack.append(_Tuple(self._to_mark()))
+        self._stack.append(OpenTuple(self._to_mark()))
 
     def tuple_of(self, count: int) -> None:
         values = [self._pop() for _ in range(count)]
-        self._stack.append(_Tuple(reversed(values)))
+        self._stack.append(OpenTuple(reversed(values)))
 
     def append(self, _arg: object) -> None:
         value = self._pop()
@@ -279,7 +164,7 @@ class _Machine:
         for key, value in zip(values[::2], values[1::2], strict=True):
             short = type(key) is int and key.bit_length() <= 64
             if not (short or type(key) in (str, bytes)):  # whose hashes cost nothing
-                _refuse("a dictionary with keys other than texts and numbers")
+                refuse("a dictionary with keys other than texts and numbers")
             target[key] = value
 
     def _top(self, kind: type[Any]) -> Any:  # noqa: ANN401
@@ -290,10 +175,10 @@ class _Machine:
     # What is named and called
 
     def named(self, where: str) -> None:
-        if where not in _NAMED:
+        if where not in NAMED:
             module, _, name = where.partition(" ")
-            _refuse(f"{module[:40]}.{name[:40]}")
-        self._stack.append(_NAMED[where])
+            refuse(f"{module[:40]}.{name[:40]}")
+        self._stack.append(NAMED[where])
 
     def named_on_stack(self, _arg: object) -> None:
         name, module = self._pop(), self._pop()
@@ -303,48 +188,25 @@ class _Machine:
 
     def call(self, _arg: object) -> None:
         args, what = self._pop(), self._pop()
-        if not (isinstance(what, _Named) and what.make and isinstance(args, _Tuple)):
-            _refuse("a call")
+        if not (isinstance(what, Named) and what.make and isinstance(args, OpenTuple)):
+            refuse("a call")
         self._spend(sum(len(arg) for arg in args if isinstance(arg, str)))
         self._stack.append(what.make(*args))
 
     def build(self, _arg: object) -> None:
         state, target = self._pop(), self._stack[-1]
-        if isinstance(target, _Type) and isinstance(state, _Tuple):
+        if isinstance(target, ElementType) and isinstance(state, OpenTuple):
             if state[1] not in ("<", ">", "|", "="):
-                _refuse("numbers in an unknown byte order")
+                refuse("numbers in an unknown byte order")
             if state[2] is not None or state[3] is not None or state[4] is not None:
-                _refuse("an array of records")
+                refuse("an array of records")
             if state[1] in ("<", ">"):
                 target.order = state[1]
-        elif isinstance(target, _Array) and isinstance(state, _Tuple):
+        elif isinstance(target, OpenArray) and isinstance(state, OpenTuple):
             _, shape, kind, fortran, data = state
-            target.value = _filled(shape, kind, data, fortran=bool(fortran))
+            target.value = filled(shape, kind, data, fortran=bool(fortran))
         else:
-            _refuse("the state of an object")
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """The value with arrays in the place of what stood for them, to any depth and only once."""
-    top = [value]
-    todo: list[Any] = [top]
-    seen: set[int] = set()
-    while todo:
-        container = todo.pop()
-        if id(container) in seen:
-            continue
-        seen.add(id(container))
-        places = container.items() if isinstance(container, dict) else enumerate(container)
-        for place, one in list(places):
-            if isinstance(one, list | dict):
-                todo.append(one)
-            elif isinstance(one, _Array):
-                if one.value is None:
-                    raise ValueError("an array that was never filled")
-                container[place] = one.value
-            elif isinstance(one, _Named | _Type | _Mark):
-                _refuse("a class or a function")
-    return top[0]
+            refuse("the state of an object")
 
 
 _LITERALS = frozenset(
@@ -354,13 +216,13 @@ _LITERALS = frozenset(
         "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
     ]
 )  # fmt: skip
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": _MARK}
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "MARK": MARK}
 _Step = Callable[[_Machine, Any], None]
 
 
 def _check_protocol(_machine: _Machine, number: int) -> None:
     if number not in _PROTOCOLS:
-        _refuse(f"protocol {number}")
+        refuse(f"protocol {number}")
 
 
 _MEMO: dict[str, _Step] = {
@@ -375,7 +237,7 @@ _STEPS: dict[str, _Step] = {
     "EMPTY_LIST": lambda machine, _arg: machine._stack.append([]),
     "EMPTY_DICT": lambda machine, _arg: machine._stack.append({}),
     "LIST": _Machine.list_to_mark,
-    "EMPTY_TUPLE": lambda machine, _arg: machine._stack.append(_Tuple()),
+    "EMPTY_TUPLE": lambda machine, _arg: machine._stack.append(OpenTuple()),
     "TUPLE": _Machine.tuple_to_mark,
     "TUPLE1": lambda machine, _arg: machine.tuple_of(1),
     "TUPLE2": lambda machine, _arg: machine.tuple_of(2),

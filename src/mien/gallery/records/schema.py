@@ -1,14 +1,34 @@
 """The tables, in types that SQLite and PostgreSQL share.
 
 ``seq`` is a row's number inside the database (and a vector's id in the index); ``id`` is what the
-world sees. A migration never imports this module: it keeps the tables as they were at its time.
+world sees. Here are applications, groups, persons, faces and their keys; the tables of policies and
+of the service are in files of their own. A migration never imports this module: it keeps the tables
+as they were at its time.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import sqlalchemy as sa
+
+from mien.gallery.records.columns import Name, Seq, UtcTime, metadata, reference
+from mien.gallery.records.schema_policies import (
+    audit,
+    consents,
+    job_items,
+    jobs,
+    undo,
+    undo_persons,
+)
+from mien.gallery.records.schema_service import (
+    calls,
+    challenge_digests,
+    challenge_parts,
+    challenges,
+    meta,
+    notes,
+    passing,
+    repeats,
+)
 
 __all__ = [
     "Name",
@@ -44,47 +64,6 @@ __all__ = [
     "undo_persons",
 ]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-Seq = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-"""64 bits; SQLite numbers rows only in a column called INTEGER, which has 64 bits there."""
-
-Name = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
-"""A name that is listed in order: of code points, as in SQLite, whatever the server's language."""
-
-
-class UtcTime(sa.TypeDecorator[datetime]):
-    """A moment as microseconds since 1970 in UTC: SQLite has no time type with a zone."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        """To the database."""
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-metadata = sa.MetaData()
-
-
-def _ref(
-    target: str, *, index: bool = False, nullable: bool = False, primary_key: bool = False
-) -> sa.Column[int]:
-    return sa.Column(
-        f"{target}_seq",
-        Seq,
-        sa.ForeignKey(f"{target}s.seq", ondelete="CASCADE"),
-        nullable=nullable,
-        index=index,
-        primary_key=primary_key,
-        autoincrement=False,
-    )
-
-
 applications = sa.Table(
     "applications",
     metadata,
@@ -102,7 +81,7 @@ api_keys = sa.Table(
     metadata,
     sa.Column("seq", Seq, primary_key=True),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application", index=True),
+    reference("application", index=True),
     sa.Column("hash", sa.LargeBinary, nullable=False),
     sa.Column("scopes", sa.String(1024), nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
@@ -128,7 +107,7 @@ groups = sa.Table(
     "groups",
     metadata,
     sa.Column("seq", Seq, primary_key=True),
-    _ref("application"),
+    reference("application"),
     sa.Column("name", Name, nullable=False),
     sa.Column("contract_seq", Seq, sa.ForeignKey("contracts.seq"), nullable=False),
     sa.Column("metric", sa.String(32), nullable=False),
@@ -152,7 +131,7 @@ persons = sa.Table(
     metadata,
     sa.Column("seq", Seq, primary_key=True),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application", index=True),
+    reference("application", index=True),
     sa.Column("anonymous", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("user_data", sa.Text),
@@ -166,8 +145,8 @@ persons = sa.Table(
 members = sa.Table(
     "members",
     metadata,
-    _ref("group"),
-    _ref("person", index=True),
+    reference("group"),
+    reference("person", index=True),
     sa.Column("name", Name, nullable=False),
     sa.PrimaryKeyConstraint("group_seq", "person_seq"),
     sa.UniqueConstraint("group_seq", "name"),
@@ -178,7 +157,7 @@ faces = sa.Table(
     metadata,
     sa.Column("seq", Seq, primary_key=True),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("person"),
+    reference("person"),
     sa.Column("contract_seq", Seq, sa.ForeignKey("contracts.seq"), nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),  # see sealing.py
     sa.Column("norm", sa.Float(53)),
@@ -201,7 +180,7 @@ faces = sa.Table(
 changes = sa.Table(
     "changes",
     metadata,
-    _ref("group"),
+    reference("group"),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("person_seq", sa.BigInteger, nullable=False),
     sa.Column("face_seq", sa.BigInteger, nullable=False),
@@ -213,7 +192,7 @@ changes = sa.Table(
 application_keys = sa.Table(
     "application_keys",
     metadata,
-    _ref("application"),
+    reference("application"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
     sa.Column("kek_id", sa.String(64), nullable=False),
@@ -225,7 +204,7 @@ application_keys = sa.Table(
 application_secrets = sa.Table(
     "application_secrets",
     metadata,
-    _ref("application"),
+    reference("application"),
     sa.Column("name", sa.String(32), nullable=False),
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
     sa.Column("kek_id", sa.String(64), nullable=False),
@@ -235,7 +214,7 @@ application_secrets = sa.Table(
 person_keys = sa.Table(
     "person_keys",
     metadata,
-    _ref("person", primary_key=True),
+    reference("person", primary_key=True),
     # of the application's key that wraps it
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
@@ -244,7 +223,7 @@ person_keys = sa.Table(
 face_images = sa.Table(
     "face_images",
     metadata,
-    _ref("face"),
+    reference("face"),
     sa.Column("kind", sa.String(16), nullable=False),  # crop or photo
     sa.Column("media_type", sa.String(64), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
@@ -255,209 +234,9 @@ face_images = sa.Table(
 conversions = sa.Table(
     "conversions",
     metadata,
-    _ref("face"),
+    reference("face"),
     sa.Column("contract_seq", Seq, sa.ForeignKey("contracts.seq"), nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),
     sa.Column("norm", sa.Float(53)),
     sa.PrimaryKeyConstraint("face_seq", "contract_seq"),
-)
-
-# ---------------------------------------------------------------- policies and their records
-
-consents = sa.Table(
-    "consents",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application", index=True),
-    _ref("person", index=True),
-    _ref("group", index=True, nullable=True),  # NULL: every group
-    sa.Column("purpose", sa.String(255), nullable=False),
-    sa.Column("text_version", sa.String(64), nullable=False),
-    sa.Column("language", sa.String(35), nullable=False),
-    sa.Column("evidence", sa.Text),
-    sa.Column("given_at", UtcTime, nullable=False),
-    sa.Column("expires_at", UtcTime),
-    sa.Column("withdrawn_at", UtcTime),
-    sqlite_autoincrement=True,
-)
-
-# No foreign key: what was done with an application outlives it. Triggers refuse every change.
-audit = sa.Table(
-    "audit",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    sa.Column("application_seq", sa.BigInteger, index=True),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("actor", sa.String(255), nullable=False),
-    sa.Column("action", sa.String(64), nullable=False),
-    sa.Column("subject", sa.String(255), nullable=False),
-    sa.Column("details", sa.Text, nullable=False),
-    sa.Column("prev", sa.LargeBinary(32), nullable=False, unique=True),  # a chain has no fork
-    sa.Column("hash", sa.LargeBinary(32), nullable=False),
-    sqlite_autoincrement=True,
-)
-
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application", index=True),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("options", sa.Text, nullable=False),
-    sa.Column("total", sa.BigInteger, nullable=False),
-    sa.Column("done", sa.BigInteger, nullable=False),
-    sa.Column("rejected", sa.BigInteger, nullable=False),
-    sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("started_at", UtcTime),
-    sa.Column("finished_at", UtcTime),
-    sa.Column("error", sa.Text),
-    sqlite_autoincrement=True,
-)
-
-job_items = sa.Table(
-    "job_items",
-    metadata,
-    _ref("job"),
-    sa.Column("number", sa.BigInteger, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("sha256", sa.String(64)),
-    sa.Column("person", sa.String(255)),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
-    sa.Column("face_id", sa.String(32)),
-    sa.PrimaryKeyConstraint("job_seq", "number"),
-)
-
-undo = sa.Table(
-    "undo",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application", index=True),
-    _ref("group", index=True),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("inverse", sa.Text, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("undone_at", UtcTime),
-    sqlite_autoincrement=True,
-)
-
-# Whom an entry names, so that it goes when one of them is deleted. No foreign key to persons: a
-# person who was merged away has no row while the entry waits.
-undo_persons = sa.Table(
-    "undo_persons",
-    metadata,
-    sa.Column("undo_seq", Seq, sa.ForeignKey("undo.seq", ondelete="CASCADE"), nullable=False),
-    sa.Column("person_id", sa.String(32), nullable=False, index=True),
-    sa.PrimaryKeyConstraint("undo_seq", "person_id"),
-)
-
-# ---------------------------------------------------------------- liveness sessions
-
-challenges = sa.Table(
-    "challenges",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    sa.Column("id", sa.String(32), nullable=False, unique=True),
-    _ref("application"),
-    sa.Column("token_hash", sa.LargeBinary(32), nullable=False),
-    sa.Column("subject", sa.String(64)),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("plan", sa.Text, nullable=False),
-    sa.Column("parts", sa.Integer, nullable=False),
-    sa.Column("frames", sa.Integer, nullable=False),
-    sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("expires_at", UtcTime, nullable=False),
-    sa.Column("finished_at", UtcTime),
-    sa.Column("result", sa.Text),
-    sa.Index("ix_challenges_application_created", "application_seq", "created_at"),
-    sqlite_autoincrement=True,
-)
-
-# What was seen in the frames of one request; gone when the session has its result.
-challenge_parts = sa.Table(
-    "challenge_parts",
-    metadata,
-    _ref("challenge"),
-    sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
-    sa.Column("sealed", sa.LargeBinary, nullable=False),
-    sa.PrimaryKeyConstraint("challenge_seq", "number"),
-)
-
-# Keyed hashes of frames that sessions were given, so that none is taken twice.
-challenge_digests = sa.Table(
-    "challenge_digests",
-    metadata,
-    _ref("application"),
-    sa.Column("digest", sa.LargeBinary(32), nullable=False),
-    sa.Column("seen_at", UtcTime, nullable=False),
-    sa.PrimaryKeyConstraint("application_seq", "digest"),
-)
-
-# ---------------------------------------------------------------- the service
-
-# Requests that may come again (Idempotency-Key). answer: NULL while it is worked on; empty: done,
-# and not kept.
-repeats = sa.Table(
-    "repeats",
-    metadata,
-    _ref("application"),
-    sa.Column("key", sa.String(255), nullable=False),
-    sa.Column("request", sa.LargeBinary(32), nullable=False),
-    sa.Column("holder", sa.String(32), nullable=False),
-    sa.Column("answer", sa.Text),
-    sa.Column("expires_at", UtcTime, nullable=False),
-    sa.PrimaryKeyConstraint("application_seq", "key"),
-    sa.Index("ix_repeats_expires", "application_seq", "expires_at"),
-)
-
-# How many requests an application made, by UTC day (2026-05-01) and kind of route.
-calls = sa.Table(
-    "calls",
-    metadata,
-    _ref("application"),
-    sa.Column("day", sa.String(10), nullable=False),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("count", sa.BigInteger, nullable=False),
-    sa.PrimaryKeyConstraint("application_seq", "day", "kind"),
-)
-
-meta = sa.Table(
-    "meta",
-    metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-
-# ---------------------------------------------------------------- what dialects keep
-
-# A dialect's own facts about what it keeps here, as it likes; they go with the group or person.
-notes = sa.Table(
-    "notes",
-    metadata,
-    sa.Column("seq", Seq, primary_key=True),
-    _ref("application"),
-    sa.Column("space", Name, nullable=False),
-    sa.Column("key", Name, nullable=False),
-    _ref("group", index=True, nullable=True),
-    _ref("person", index=True, nullable=True),
-    sa.Column("document", sa.Text, nullable=False),
-    sa.UniqueConstraint("application_seq", "space", "key"),
-    sqlite_autoincrement=True,
-)
-
-# What is forgotten at its time, sealed: faces that were detected and not registered.
-passing = sa.Table(
-    "passing",
-    metadata,
-    _ref("application"),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("id", sa.String(32), nullable=False),
-    sa.Column("expires_at", UtcTime, nullable=False),
-    sa.Column("sealed", sa.LargeBinary, nullable=False),
-    sa.PrimaryKeyConstraint("application_seq", "kind", "id"),
-    sa.Index("ix_passing_expiry", "application_seq", "kind", "expires_at"),
 )
