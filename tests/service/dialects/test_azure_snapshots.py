@@ -273,10 +273,12 @@ def test_what_is_stored_is_sealed(azure):
     azure.ok("PUT", "/persongroups/sealed", json={"name": "N", **MODEL})
     for _ in range(2):  # the second one's name is kept beside the group
         azure.ok("POST", "/persongroups/sealed/persons", json={"name": "Repeated"})
-    one = take(azure, "PersonGroup", "sealed").rpartition("/")[2].replace("-", "")
+    path = take(azure, "PersonGroup", "sealed")
+    one = path.rpartition("/")[2].replace("-", "")
     with azure.gallery._database.reading() as connection:
         query = sa.select(passing.c.sealed).where(passing.c.id == one)
         stored = bytes(connection.execute(query).scalar_one())
+    azure.ok("DELETE", path)
     assert len(stored) > 300
     for inside in (b"Repeated", b"azure.persongroup", b"manifest"):
         assert inside not in stored
