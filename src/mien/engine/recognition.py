@@ -32,7 +32,7 @@ __all__ = ["Search", "candidates_of", "compare", "identify", "verify"]
 RERANKED = 20
 PERSONS_AT_ONCE = 500
 # Persons fetched at most to get past those who are newer than a search may find.
-MOST_FETCHED = 20_000
+MOST_FETCHED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,14 @@ def candidates_of(
         top: candidates for each at most.
         decision: who passes.
         newest: only faces up to the one of this id count, which was the newest at some time;
-            None: all. It needs a decision on confidence.
+            empty: none, None: all. It needs a decision on confidence.
 
     Raises:
         NotFound: no such group.
         EmbeddingMismatch: the group is pinned to another recognition model.
     """
+    if newest == "":  # nobody was there at that time
+        return [()] * len(probes)
     contract, fetched = engine.embedder.contract, top + RERANKED
     while True:
         with stage("search"):

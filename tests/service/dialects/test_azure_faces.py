@@ -57,11 +57,19 @@ def test_a_face_id_lives_as_long_as_was_asked(azure, monkeypatch, asked, seconds
     assert verified(azure, one, other) == 404
 
 
-def test_face_ids_are_bounded_and_the_next_to_expire_go_first(start_service, tmp_path):
-    with start_service(tmp_path, azure_face_ids=2) as (azure, _, _):
+def test_face_ids_are_bounded_and_their_templates_do_not_lie_open(
+    photo_of, tmp_path, start_service
+):
+    engine = mock_engine()
+    options = {"engine": engine, "azure_face_ids": 2}
+    with engine, start_service(tmp_path, **options) as (azure, _, _):
         ids = [azure.detect(1) for _ in range(3)]
         assert verified(azure, ids[1], ids[2]) == 200
         assert verified(azure, ids[0], ids[2]) == 404
+        vector = engine.represent(photo_of.one(1)).embeddings.vector[0].astype("<f4").tobytes()
+        assert probes.KIND == "azure.face"
+        for file in tmp_path.glob("gallery.db*"):
+            assert vector not in file.read_bytes()
 
 
 def test_a_face_id_of_another_application_is_unknown(azure):
@@ -84,16 +92,6 @@ def test_two_servers_of_one_gallery_know_each_others_faces(start_service, tmp_pa
         body = {"faceIds": [face], "personGroupId": "gym"}
         (found,) = second.ok("POST", "/identify", json=body)
         assert [one["personId"] for one in found["candidates"]] == [person]
-
-
-def test_templates_of_face_ids_do_not_lie_open(azure, photo_of, tmp_path, start_service):
-    engine = mock_engine()
-    with engine, start_service(tmp_path, engine=engine) as (own, _, _):
-        own.detect(1)
-        vector = engine.represent(photo_of.one(1)).embeddings.vector[0].astype("<f4").tobytes()
-        assert probes.KIND == "azure.face"
-        for file in tmp_path.glob("gallery.db*"):
-            assert vector not in file.read_bytes()
 
 
 # ---------------------------------------------------------------------- recognition models

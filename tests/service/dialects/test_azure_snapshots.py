@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
-from contextlib import closing
 from datetime import timedelta
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from mien.gallery.records.schema import passing
 from mien.service.dialects.azure import snapshots
 
 KEY = "Ocp-Apim-Subscription-Key"
@@ -269,15 +269,16 @@ def test_how_many_and_how_large(start_service, tmp_path):
         take(azure, "PersonGroup", "small")
 
 
-def test_what_is_stored_is_sealed(start_service, tmp_path):
-    with start_service(tmp_path) as (azure, _, _):
-        azure.ok("PUT", "/persongroups/g", json={"name": "N", **MODEL})
-        for _ in range(2):  # the second one's name is kept beside the group
-            azure.ok("POST", "/persongroups/g/persons", json={"name": "Repeated"})
-        take(azure, "PersonGroup", "g")
-    with closing(sqlite3.connect(tmp_path / "gallery.db")) as database:
-        query = "SELECT sealed FROM passing WHERE kind = ?"
-        ((stored,),) = database.execute(query, [snapshots.SPACE]).fetchall()
+def test_what_is_stored_is_sealed(azure):
+    azure.ok("PUT", "/persongroups/sealed", json={"name": "N", **MODEL})
+    for _ in range(2):  # the second one's name is kept beside the group
+        azure.ok("POST", "/persongroups/sealed/persons", json={"name": "Repeated"})
+    path = take(azure, "PersonGroup", "sealed")
+    one = path.rpartition("/")[2].replace("-", "")
+    with azure.gallery._database.reading() as connection:
+        query = sa.select(passing.c.sealed).where(passing.c.id == one)
+        stored = bytes(connection.execute(query).scalar_one())
+    azure.ok("DELETE", path)
     assert len(stored) > 300
     for inside in (b"Repeated", b"azure.persongroup", b"manifest"):
         assert inside not in stored

@@ -150,13 +150,14 @@ async def _session_image(call: Reading, image: str) -> Response:
 
 
 def _wanted(body: Body, *, verify: bool, correlated: bool) -> Wanted:
-    mode = body.get("livenessOperationMode")
-    if mode not in MODES:
+    given = str(body.get("livenessOperationMode"))
+    mode = next((one for one in MODES if one.lower() == given.lower()), None)
+    if mode is None:
         raise AzureError(400, "InvalidLivenessOperationMode", "'livenessOperationMode' is invalid.")
     correlation = _correlation(body, needed=correlated)
     return Wanted(
         verify=verify,
-        mode=str(mode),
+        mode=mode,
         seconds=_seconds(body.get("authTokenTimeToLiveInSeconds")),
         correlation=correlation,
         tells_device=boolean(body, "sendResultsToClient", default=False),
