@@ -77,7 +77,7 @@ def meant(case, names, photo):
 
 
 def may_be_wrong(operation):
-    """Whether a request could break the description: looking for one in vain is slow."""
+    """Whether a request could break the description: looking for one in vain takes seconds."""
     needed = [*operation.query, *operation.body, *operation.headers]
     whole = [*needed, *operation.path_parameters]
     return any(one.is_required for one in needed) or any(

@@ -15,6 +15,7 @@ OPERATION = {operation.name: operation for operation in OPERATIONS}
 
 ROUTES = [(name, route.version) for name, one in OPERATION.items() for route in one.routes]
 BOTH = ("v1.0", "v2.0")
+OTHER = {"nhn_confidence_scale": 100, "nhn_min_face": 20}  # one service for both settings
 
 
 def request_of(nhn, name: str, version: str) -> dict:
@@ -103,7 +104,7 @@ def test_detect_normalises_and_sorts(nhn):
 
 
 def test_a_confidence_may_go_to_100(make_nhn):
-    nhn = make_nhn(nhn_confidence_scale=100)
+    nhn = make_nhn(**OTHER)
     found = nhn.data("detect", json={"image": nhn.encoded(nhn.photo(ANN))})["faceDetails"]
     assert found[0]["confidence"] == pytest.approx(99)
     assert nhn.register(nhn.photo(ANN))["addedFaces"][0]["confidence"] == pytest.approx(99)
@@ -129,7 +130,7 @@ def test_faces_of_60_pixels_are_seen_and_none_that_is_too_small(nhn, make_nhn):
         "image": nhn.encoded(nhn.photo(*range(1, 8), side=82))
     }  # 82, 78, 74, 70, 66, 62, 58 pixels
     assert nhn.data("detect", json=crowd)["faceDetailCount"] == 6
-    assert make_nhn(nhn_min_face=20).data("detect", json=crowd)["faceDetailCount"] == 7
+    assert make_nhn(**OTHER).data("detect", json=crowd)["faceDetailCount"] == 7
 
 
 def test_registering_keeps_one_image_and_the_largest_faces(nhn):
@@ -140,6 +141,7 @@ def test_registering_keeps_one_image_and_the_largest_faces(nhn):
     for face, detail in zip(made["addedFaces"], made["addedFaceDetails"], strict=True):
         assert face["bbox"] == pytest.approx(detail["bbox"], abs=1e-4)
         assert face["externalImageId"] == "a_B.9-:"
+        assert face["confidence"] == detail["confidence"]
         assert str(uuid.UUID(face["faceId"])) == face["faceId"]
         assert str(uuid.UUID(face["imageId"])) == face["imageId"]
     assert nhn.data("show-group")["faceCount"] == 2

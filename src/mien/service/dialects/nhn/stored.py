@@ -47,7 +47,7 @@ def span_of(image_id: str) -> tuple[str, str]:
 def facts_of(look: Look, image_id: str) -> str:
     """What is kept with each face of a photo."""
     photo = look.photo
-    scores = [[*face.box.to_list()[:2], round(face.score, 4)] for face in look.faces]
+    scores = [[*face.box.to_list()[:2], round(face.score, 6)] for face in look.faces]
     facts = {"image": image_id, "size": [photo.width, photo.height], "scores": scores}
     return json.dumps({"nhn": facts}, separators=(",", ":"))
 
