@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from mien.gallery.records.schema import consents, groups, members, persons
 
 __all__ = ["find", "give", "need", "of_person", "uncovered", "withdraw"]
 
+_ID = re.compile(r"[0-9a-f]{32}")
 _CONSENTS = (
     sa.select(consents, persons.c.id.label("person_id"), groups.c.name.label("group"))
     .join(persons, persons.c.seq == consents.c.person_seq)
@@ -80,9 +82,9 @@ def find(connection: sa.Connection, application_seq: int, consent_id: str) -> tu
     query = _CONSENTS.where(
         consents.c.application_seq == application_seq, consents.c.id == consent_id
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none() if _ID.fullmatch(consent_id) else None
     if row is None:
-        raise NotFound(f"There is no consent {consent_id!r}.")
+        raise NotFound(f"There is no consent {consent_id[:64]!r}.")
     return row.person_seq, _consent(row)
 
 

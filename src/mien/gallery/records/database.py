@@ -11,7 +11,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import make_url
 
 from mien import config
-from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable
+from mien.errors import AlreadyExists, ConfigurationError, GalleryUnavailable, InvalidArgument
 from mien.gallery.protect import KeyWrapper, key_ring
 from mien.gallery.records import postgres, sqlite
 from mien.gallery.records.backend import Backend, Engines
@@ -158,6 +158,10 @@ class Database:
         except exc.IntegrityError:
             raise AlreadyExists(
                 f"The gallery {self.name!r} was given the same twice at one moment: try again."
+            ) from None
+        except exc.DataError:  # PostgreSQL takes no NUL in a text, not even to compare
+            raise InvalidArgument(
+                "The database takes no such value: a text with a NUL in it, or a number too large."
             ) from None
         except exc.TimeoutError:
             raise self._backend.unavailable(
