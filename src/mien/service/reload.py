@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import ssl
 import threading
@@ -97,10 +98,15 @@ class Reload:
         old = self._service.take_engine(engine, fresh)
         changed.set()
         logger.info("the models have been changed")
-        threading.Thread(target=_let_go, args=(old,), daemon=True).start()
+        threading.Thread(target=self._let_go, args=(old,), daemon=True).start()
 
+    def _let_go(self, old: Engine) -> None:
+        """Give the memory back when whoever began with these models has ended.
 
-def _let_go(old: Engine) -> None:
-    """Give the memory back; who still works with these models ends as if nothing had happened."""
-    old.release()
-    old.close()
+        Released earlier, they would be loaded once more by requests that are still at work.
+        """
+        self._service.wait_for_stop(self._service.settings.request_timeout_s)
+        old.release()
+        old.close()
+        del old
+        gc.collect()  # an engine and those beside it know each other

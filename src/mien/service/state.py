@@ -94,6 +94,10 @@ class Service:
         """New work is refused."""
         return self._stopped.is_set()
 
+    def wait_for_stop(self, seconds: float) -> bool:
+        """Wait until new work is refused, or so long (blocking); whether it is."""
+        return self._stopped.wait(seconds)
+
     def warm_up(self) -> None:
         """Load the models in the background, so that the first request does not wait for them.
 
