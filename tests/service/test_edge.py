@@ -70,14 +70,45 @@ def test_a_request_id_that_cannot_be_is_replaced(client, given):
     assert len(answer.json()["request_id"]) == 32
 
 
-def test_security_headers_are_everywhere(client):
-    for path in ("/", "/docs", "/healthz", "/v1/groups", "/nothing", "/static/dashboard.js"):
-        headers = client.get(path).headers
-        assert headers["x-content-type-options"] == "nosniff"
-        assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
-        assert "default-src 'none'" in headers["content-security-policy"]
-        assert "access-control-allow-origin" not in headers
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(
+            ("GET", path)
+            for path in ("/", "/docs", "/healthz", "/v1/groups", "/nothing", "/v1/detect")
+        ),
+        ("GET", "/openapi.json"),
+        ("GET", "/metrics"),
+        ("GET", "/static/dashboard.js"),
+        ("GET", "/static/nothing"),
+        ("HEAD", "/static/dashboard.css"),
+        ("OPTIONS", "/v1/detect"),
+        ("OPTIONS", "/static/dashboard.js"),
+        ("POST", "/v1/detect"),
+        ("PUT", "/"),
+        ("TRACE", "/v1/groups"),
+        ("GET", "/azure/face/v1.0/persongroups"),
+        ("GET", "/nhn/v2.0/appkeys/0/groups"),
+        ("GET", "/luxand/v2/person"),
+        ("GET", "/compreface/api/v1/recognition/subjects"),
+        ("GET", "/azure/nothing"),
+    ],
+)
+def test_security_headers_are_everywhere(client, method, path):
+    headers = client.request(method, path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert not [name for name in headers if name.startswith("access-control")]
+    assert "server" not in headers
+    if path.startswith("/static/"):
+        assert "no-store" not in headers.get("cache-control", "")
+    else:
+        assert headers["cache-control"] == (
+            "no-cache" if path in ("/", "/docs") and method == "GET" else "no-store"
+        )
 
 
 def test_health_and_readiness(house):

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mien import config
+from mien.dashboard import STATIC
 from mien.errors import ConfigurationError
 from mien.service.logs import JsonLines, log_to_stderr
 
@@ -52,6 +53,26 @@ def test_an_origin_that_is_listed_may_call_and_no_other(open_house):
         assert "access-control-allow-origin" not in preflight(client, other).headers
         answer = client.get("/v1/groups", headers={"Origin": other})
         assert "access-control-allow-origin" not in answer.headers
+
+
+def test_any_origin_never_comes_with_credentials(open_house):
+    client = open_house(cors_origins=("*",)).client
+    for answer in (preflight(client, ORIGIN), client.get("/v1/groups", headers={"Origin": ORIGIN})):
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+        assert "set-cookie" not in answer.headers
+
+
+def test_the_pages_write_no_html():
+    """What persons and groups are called reaches the pages as text."""
+    scripts = list(STATIC.glob("*.js"))
+    assert len(scripts) > 5
+    for file in scripts:
+        text = file.read_text()
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert word not in text, (file.name, word)
+        assert "localStorage.setItem(KEY" not in text, "a key lives as long as its tab"
+        assert "document.cookie" not in text
 
 
 @pytest.mark.parametrize(

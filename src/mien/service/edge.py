@@ -68,6 +68,7 @@ class Edge:
         state["stopping"] = self._stopping
         secure = scope.get("scheme") == "https"
         exchange = _Exchange(state, headers, receive, send, self._linger_bytes, secure)
+        exchange.may_be_kept = scope["path"].startswith("/static/")
         with listen() as stages:
             state["stages"] = stages
             try:
@@ -114,6 +115,7 @@ class _Exchange:
         secure: bool,
     ) -> None:
         self.status = 0
+        self.may_be_kept = False
         self._secure = secure
         self._state = state
         self._receive = receive
@@ -140,6 +142,8 @@ class _Exchange:
             if "retry_after_s" in self._state:
                 headers["retry-after"] = str(self._state["retry_after_s"])
             _add_missing(headers, SECURITY_HEADERS.items())
+            if not self.may_be_kept:  # a cache knows of keys in Authorization, not in token
+                _add_missing(headers, [("cache-control", "no-store")])
             if self._secure:
                 _add_missing(headers, [("strict-transport-security", HSTS)])
         elif (
