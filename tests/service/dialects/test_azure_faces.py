@@ -212,7 +212,7 @@ def test_a_dialect_that_there_is_not_is_a_mistake_in_the_settings():
 
 def test_its_description_is_apart_and_complete(azure):
     root = str(azure.client.base_url).partition("/azure")[0]
-    described = httpx.get(f"{root}/azure/openapi.json").json()
+    described = azure.ok("GET", f"{root}/azure/openapi.json")
     assert described["openapi"].startswith("3.1")
     assert not [
         path for path in httpx.get(f"{root}/openapi.json").json()["paths"] if "face/" in path

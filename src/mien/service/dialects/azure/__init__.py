@@ -7,6 +7,7 @@ translates one resource; what a face, a person or a group is, the gallery and th
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from functools import cache
 from typing import Any
 
@@ -65,7 +66,7 @@ def router() -> APIRouter:
 
     async def openapi() -> Response:
         """The dialect's description, OpenAPI 3.1."""
-        return Answer(description())
+        return Answer(await to_thread(description))
 
     made.add_api_route("/azure/openapi.json", openapi, include_in_schema=False)
     paths = [one.path for part in parts for one in part.routes if isinstance(one, APIRoute)]
