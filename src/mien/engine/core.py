@@ -11,6 +11,7 @@ from mien.answers import Comparison, Identification
 from mien.embed import Embedder
 from mien.engine import albums, enrolment, living, recognition, reembedding, searching
 from mien.engine.living import Liveness, LivenessCheck
+from mien.engine.noting import note_identification, note_verification
 from mien.engine.photos import PhotoEngine
 from mien.engine.reembedding import Reembedding
 from mien.engine.serving import with_group
@@ -218,18 +219,19 @@ class Engine(PhotoEngine):
             raise InvalidArgument("top must be at least 1.")
         check = living.asked(self, liveness)
 
-        def work(engine: Engine, pinned: Group) -> tuple[Identification, LivenessCheck]:
+        def work(engine: Engine, pinned: Group) -> tuple[Identification, LivenessCheck, Group]:
             decision = for_identification(
                 engine.calibration, gallery_size=pinned.faces, fpir=fpir, threshold=threshold
             )
             wanted = check.at_least(pinned.settings)
             options = recognition.Search(top, decision, pinned.faces, wanted)
-            return recognition.identify(engine, gallery, group, image, options=options), wanted
+            found = recognition.identify(engine, gallery, group, image, options=options)
+            return found, wanted, pinned
 
-        found, asked = with_group(self, gallery, group, work)
-        if self.settings.audit_searches == "on":
-            persons = [[one.person_id for one in face.candidates] for face in found.faces]
-            gallery.privacy.record_identification(group, persons, liveness=asked.policy)
+        found, asked, searched = with_group(self, gallery, group, work)
+        persons = [[one.person_id for one in face.candidates] for face in found.faces]
+        best = [each[0] for each in persons if each]
+        note_identification(self.settings, gallery, searched, persons, best, liveness=asked.policy)
         return found
 
     def search(
@@ -308,16 +310,16 @@ class Engine(PhotoEngine):
         """
         check = living.asked(self, liveness)
 
-        def work(engine: Engine, pinned: Group) -> Comparison:
+        def work(engine: Engine, pinned: Group) -> tuple[Comparison, Group]:
             decision = for_verification(engine.calibration, fmr=fmr, threshold=threshold)
             wanted = check.at_least(pinned.settings)
-            return recognition.verify(
+            compared = recognition.verify(
                 engine, gallery, pinned, person, image, decision=decision, check=wanted
             )
+            return compared, pinned
 
-        compared = with_group(self, gallery, group, work)
-        if self.settings.audit_searches == "on":
-            gallery.privacy.record_verification(group, person, match=compared.match)
+        compared, place = with_group(self, gallery, group, work)
+        note_verification(self.settings, gallery, place, person, match=compared.match)
         return compared
 
     def reembed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mien.answers import Candidate
+from mien.engine.noting import note_identification
 from mien.engine.recognition import candidates_of
 from mien.engine.serving import with_group
 from mien.errors import InvalidArgument, NotFound
@@ -51,13 +52,17 @@ def search(
 ) -> TemplateMatches:
     """See :meth:`mien.Engine.search`."""
 
-    def work(engine: Engine, pinned: Group) -> TemplateMatches:
+    def work(engine: Engine, pinned: Group) -> tuple[Group, TemplateMatches]:
         checks.contracts_agree(pinned.name, pinned.contract, contract)
         decision = wish.decision(engine, pinned)
         found = candidates_of(engine, gallery, group, embeddings, top=wish.top, decision=decision)
-        return _matches(pinned, found, decision)
+        return pinned, _matches(pinned, found, decision)
 
-    return _noted(engine, gallery, with_group(engine, gallery, group, work))
+    pinned, found = with_group(engine, gallery, group, work)
+    persons = _persons(found)
+    best = [each[0] for each in persons if each]
+    note_identification(engine.settings, gallery, pinned, persons, best)
+    return found
 
 
 def search_face(
@@ -65,7 +70,7 @@ def search_face(
 ) -> TemplateMatches:
     """See :meth:`mien.Engine.search_face`."""
 
-    def work(engine: Engine, pinned: Group) -> TemplateMatches:
+    def work(engine: Engine, pinned: Group) -> tuple[Group, TemplateMatches]:
         owner = gallery.face(group, face_id)
         stored, embeddings = gallery.embeddings(
             group, owner.person_id, contract=engine.embedder.contract
@@ -79,9 +84,11 @@ def search_face(
             engine, gallery, group, embeddings.take(places), top=wish.top + more, decision=decision
         )
         kept = [one for one in found if own or one.person_id != owner.person_id]
-        return _matches(pinned, [tuple(kept[: wish.top])], decision)
+        return pinned, _matches(pinned, [tuple(kept[: wish.top])], decision)
 
-    return _noted(engine, gallery, with_group(engine, gallery, group, work))
+    pinned, found = with_group(engine, gallery, group, work)
+    note_identification(engine.settings, gallery, pinned, _persons(found), ())  # nobody was there
+    return found
 
 
 def _matches(
@@ -98,9 +105,5 @@ def _matches(
     )
 
 
-def _noted(engine: Engine, gallery: Gallery, found: TemplateMatches) -> TemplateMatches:
-    """Write the search into the audit log, where the settings want that."""
-    if engine.settings.audit_searches == "on":
-        persons = [[one.person_id for one in candidates] for candidates in found]
-        gallery.privacy.record_identification(found.group, persons)
-    return found
+def _persons(found: TemplateMatches) -> list[list[str]]:
+    return [[one.person_id for one in candidates] for candidates in found]

@@ -7,6 +7,7 @@ import io
 import math
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -401,6 +402,20 @@ def test_searches_are_in_the_audit_log_where_that_is_on(open_dialects):
     log = compreface.house.gallery.privacy.audit(limit=1000)
     searches = [(e.action, e.subject) for e in log if e.action.startswith("search.")]
     assert searches[-2:] == [("search.identify", person), ("search.verify", person)]
+
+
+def test_who_is_recognised_is_not_idle(open_dialects):
+    compreface = Compreface(open_dialects())
+    ann, bob = compreface.enrol("Ann", ANN), compreface.enrol("Bob", BOB)
+    gallery, long_ago = compreface.house.gallery, datetime.now(UTC) - timedelta(hours=3)
+    gallery.set_group("compreface", settings={"retain_idle_s": 3600})
+    ids = [gallery.person("compreface", name).id for name in ("Ann", "Bob")]
+    for paths in (["/recognition/recognize"], [f"{FACES}/{one}/verify" for one in (ann, bob)]):
+        gallery.privacy.seen(ids, now=long_ago)
+        for path in paths:
+            compreface("POST", path, **compreface.photo(ANN))
+        seen = [gallery.person("compreface", one).last_seen_at for one in ids]
+        assert [one != long_ago for one in seen] == [True, False]
 
 
 def test_the_collection_may_enforce_liveness(open_dialects):

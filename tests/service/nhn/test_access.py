@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -283,3 +284,24 @@ def test_searches_are_in_the_audit_log_where_that_is_on(make_nhn):
         ("search.identify", person),
         ("search.identify", "nobody"),
     ]
+
+
+def test_who_is_recognised_is_not_idle(nhn):
+    faces = [
+        nhn.register(nhn.photo(one))["addedFaces"][0]["faceId"].replace("-", "")
+        for one in (ANN, BOB)
+    ]
+    nhn.gallery.set_group("friends", settings={"retain_idle_s": 3600})
+    ids = [nhn.gallery.face("friends", face).person_id for face in faces]
+    long_ago = datetime.now(UTC) - timedelta(hours=3)
+    for act in ("search-by-image", "verify"):
+        nhn.gallery.privacy.seen(ids, now=long_ago)
+        if act == "verify":
+            body = {"compareImage": nhn.encoded(nhn.photo(ANN))}
+            nhn.data("verify", face=faces[0], json=body)
+            nhn.data("verify", face=faces[1], json=body)
+        else:
+            body = {"image": nhn.encoded(nhn.photo(ANN)), "limit": 5, "threshold": 1}
+            assert nhn.data(act, json=body)["matchFaceCount"] >= 1
+        seen = [nhn.gallery.person("friends", one).last_seen_at for one in ids]
+        assert [one != long_ago for one in seen] == [True, False]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mien.answers import Candidate
 from mien.engine import Engine, LivenessCheck, living
 from mien.engine.lookalikes import lookalike
+from mien.engine.noting import note_identification
 from mien.gallery import Gallery, Group, GroupSettings
 from mien.image import Photo
 from mien.service.call import Call
@@ -18,7 +19,6 @@ from mien.types import Embeddings, Faces
 
 __all__ = [
     "note_search",
-    "note_verification",
     "refuse_lookalike",
     "refuse_spoof",
     "searchable",
@@ -89,26 +89,11 @@ def searchable(call: Call, group: str) -> Group:
 
 
 def note_search(call: Call, group: Group, ranked: Sequence[Sequence[Candidate]]) -> None:
-    """Write a search to the audit log, if the server keeps one, and who was recognised."""
-    if call.settings.audit_searches == "on":
-        found = [[one.person_id for one in candidates] for candidates in ranked]
-        liveness = call.settings.liveness
-        call.gallery.privacy.record_identification(group.name, found, liveness=liveness)
-    sure = [one for each in ranked for one in each if (one.confidence or 0.0) >= SAME]
-    _seen(call, group, [one.person_id for one in sure])
-
-
-def note_verification(call: Call, group: Group, person: str, *, match: bool) -> None:
-    """Write a comparison with a person down, likewise."""
-    if call.settings.audit_searches == "on":
-        call.gallery.privacy.record_verification(group.name, person, match=match)
-    _seen(call, group, [person] if match else [])
-
-
-def _seen(call: Call, group: Group, persons: list[str]) -> None:
-    """Whoever is recognised stays in a group that lets go of those who are not seen for long."""
-    if persons and group.settings.retain_idle_s is not None:
-        call.gallery.privacy.seen(persons)
+    """See :func:`mien.engine.noting.note_identification`."""
+    answered = [[one.person_id for one in candidates] for candidates in ranked]
+    sure = [one.person_id for each in ranked for one in each if (one.confidence or 0.0) >= SAME]
+    liveness = call.settings.liveness
+    note_identification(call.settings, call.gallery, group, answered, sure, liveness=liveness)
 
 
 def _own(engine: Engine) -> LivenessCheck:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mien.answers import Candidate
 from mien.engine.albums import album_threshold
+from mien.engine.noting import note_verification
 from mien.engine.recognition import candidates_of
 from mien.errors import NotFound
 from mien.gallery import Group
@@ -36,7 +37,7 @@ from mien.service.dialects.azure.fields import (
     whole,
 )
 from mien.service.dialects.azure.matching import SAME, anybody, confidences, decision_at
-from mien.service.dialects.azure.policies import note_search, note_verification, searchable
+from mien.service.dialects.azure.policies import note_search, searchable
 from mien.service.dialects.azure.route import AzureRoute, Reading, done, with_body
 from mien.types import Embeddings
 
@@ -80,7 +81,8 @@ def _verified(call: Call, body: Body) -> dict[str, Any]:
         probe = face.embeddings
     confidence = float(confidences(engine, probe, others).max())
     if group is not None:
-        note_verification(call, group, person, match=confidence >= SAME)
+        match = confidence >= SAME
+        note_verification(call.settings, call.gallery, group, person, match=match)
     return {"isIdentical": confidence >= SAME, "confidence": round(confidence, 5)}
 
 

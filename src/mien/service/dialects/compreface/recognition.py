@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.engine import Engine
+from mien.engine.noting import note_identification, note_verification
 from mien.engine.serving import with_group
 from mien.errors import InvalidArgument, NotFound, SeveralFaces
 from mien.gallery import Group, Hit, StoredFace
@@ -32,7 +33,7 @@ __all__ = [
 
 Json = dict[str, Any]
 
-_SAME = 0.5  # for the audit log alone: the caller decides
+_SAME = 0.5  # for the audit log and retention alone: the caller decides
 _RERANKED = 20
 _AT_ONCE = 500
 MAX_EMBEDDINGS = 1000
@@ -68,7 +69,7 @@ async def verify_face(asked: CompreCall) -> Json:
         def compared(engine: Engine, group: Group | None) -> Json:
             seen = look(asked, form.one("file"), given, engine=engine, group=group)
             alike = likeness(engine, _template(asked, group, face), seen.embeddings)
-            _note_verification(asked, face, alike)
+            _note(asked, group, face, alike)
             return seen.answer(
                 [
                     {**result, "similarity": round(float(score), 5)}
@@ -143,7 +144,7 @@ async def verify_embeddings(asked: CompreCall) -> Json:
         def compared(engine: Engine, group: Group | None) -> Json:
             probes = _embeddings(engine, body.get("embeddings"))
             stored = _template(asked, group, face)
-            _note_verification(asked, face, likeness(engine, stored, probes))
+            _note(asked, group, face, likeness(engine, stored, probes))
             return _compared(engine, stored, probes)
 
         return _in_collection(asked, compared)
@@ -207,11 +208,10 @@ def _subjects(
                 scored.append((best, by_id[person_id]))
         scored.sort(key=lambda pair: (-pair[0], pair[1].person))
         ranked.append(scored[:count])
-    if asked.call.settings.audit_searches == "on":
-        persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
-        gallery.privacy.record_identification(
-            COLLECTION, persons, liveness=asked.liveness.at_least(group.settings).policy
-        )
+    persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
+    sure = [hit.person_id for each in ranked for alike, hit in each[:1] if alike >= _SAME]
+    liveness = asked.liveness.at_least(group.settings).policy
+    note_identification(asked.call.settings, gallery, group, persons, sure, liveness=liveness)
     return [
         [{"subject": hit.person, "similarity": round(score, 5)} for score, hit in of_face]
         for of_face in ranked
@@ -227,11 +227,14 @@ def _template(asked: CompreCall, group: Group | None, face: StoredFace) -> Embed
     return own[1].take([own[0].index(face.id)])
 
 
-def _note_verification(asked: CompreCall, face: StoredFace, alike: NDArray[np.float64]) -> None:
-    """Write into the audit log that somebody was compared with a face, where that is on."""
-    if asked.call.settings.audit_searches == "on":
+def _note(
+    asked: CompreCall, group: Group | None, face: StoredFace, alike: NDArray[np.float64]
+) -> None:
+    """Write down that somebody was compared with a face."""
+    if group is not None:
         match = bool(alike.max() >= _SAME)
-        asked.gallery.privacy.record_verification(COLLECTION, face.person_id, match=match)
+        settings = asked.call.settings
+        note_verification(settings, asked.gallery, group, face.person_id, match=match)
 
 
 def _embeddings(engine: Engine, given: object) -> Embeddings:

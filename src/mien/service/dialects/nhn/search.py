@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.engine import Engine
+from mien.engine.noting import note_identification, note_verification
 from mien.engine.serving import with_group
 from mien.gallery import Gallery, Group, StoredFace
 from mien.service.dialects.likeness import likeness
@@ -33,7 +34,7 @@ Json = dict[str, Any]
 
 COMPARED = (Part("sourceImage", "sourceImageFile"), Part("targetImage", "targetImageFile"))
 VERIFIED = (Part("compareImage", "imageFile"),)
-_SAME = 50.0  # for the audit log alone: the caller decides
+_SAME = 50.0  # for the audit log and retention alone: the caller decides
 _RERANKED = 20
 _AT_ONCE = 500
 
@@ -123,10 +124,10 @@ async def verify(asked: Question) -> Answered:
             )
             own = _template(asked.gallery, group, face)
             (alike,) = _likeness(engine, seen.largest(), own)
-            if asked.call.settings.audit_searches == "on":
-                asked.gallery.privacy.record_verification(
-                    group.name, face.person_id, match=bool(alike >= _SAME)
-                )
+            match = bool(alike >= _SAME)
+            note_verification(
+                asked.call.settings, asked.gallery, group, face.person_id, match=match
+            )
             return {
                 "similarity": float(alike),
                 "face": stored.answered(face, asked.scale),
@@ -170,9 +171,12 @@ def _matches(
         for alike, face_id in best
         if face_id in known
     ]
-    if asked.call.settings.audit_searches == "on":
-        persons = [known[face_id].person_id for _, face_id in best if face_id in known]
-        gallery.privacy.record_identification(group.name, [persons], liveness=liveness)
+    persons = [known[face_id].person_id for _, face_id in best if face_id in known]
+    sure = [known[one].person_id for alike, one in best if alike >= _SAME and one in known]
+    recognised = sure[:1] if without is None else ()
+    note_identification(
+        asked.call.settings, gallery, group, [persons], recognised, liveness=liveness
+    )
     return {"matchFaceCount": len(matches), "matchFaces": matches}
 
 
