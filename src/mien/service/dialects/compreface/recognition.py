@@ -156,12 +156,9 @@ async def compare_embeddings(asked: CompreCall) -> Json:
 
     def work(body: Json) -> Json:
         engine = asked.call.engine
-        one = _embeddings(
-            engine, {"source": [body["source"]] if body.get("source") else []}, "source"
-        )
-        return _compared(
-            engine, _embeddings(engine, source, "source"), _embeddings(engine, body, "targets")
-        )
+        source = body.get("source")
+        one = _embeddings(engine, {"source": [source] if source else []}, "source")
+        return _compared(engine, one, _embeddings(engine, body, "targets"))
 
     return await asked.with_numbers(work)
 
