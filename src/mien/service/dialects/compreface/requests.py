@@ -40,14 +40,16 @@ COLLECTION = "compreface"
 PLUGINS = ("age", "gender", "landmarks", "calculator", "pose", "mask")
 """What ``face_plugins`` may name."""
 
-MAX_PAGE = 2000
-PAGE = 20
+MAX_SUBJECTS = 1000
 MAX_NUMBERS = 100_000
 MAX_IDS = 1000
 
 T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+PAGE = 20
+MAX_PAGE = 2000
 
 
 class LookOptions(BaseModel):
@@ -59,7 +61,9 @@ class LookOptions(BaseModel):
     det_prob_threshold: float = Field(default=0, ge=0, le=1, allow_inf_nan=False)
     face_plugins: str = Field(default="", max_length=1000, description="Names with commas.")
     status: bool = Field(default=False, description="Answer times and versions too.")
-    prediction_count: int = Field(default=1, ge=1, le=1000, description="Subjects for a face.")
+    prediction_count: int = Field(
+        default=1, ge=1, le=MAX_SUBJECTS, description="Subjects for a face."
+    )
     detect_faces: bool = Field(default=True, description="Only true is taken.")
 
     @property
