@@ -23,7 +23,8 @@ class _Facts:
 class Failure(Enum):
     """Code and HTTP status, as CompreFace's common service defines them.
 
-    Source: ``CommonExceptionCode`` and ``ResponseExceptionHandler`` of exadel-inc/CompreFace 1.2.
+    Source: ``CommonExceptionCode`` and ``ResponseExceptionHandler`` of exadel-inc/CompreFace 1.2,
+    and what its controllers and request classes demand.
     """
 
     UNDEFINED = _Facts(0, 400)
@@ -43,7 +44,6 @@ class Failure(Enum):
     SUBJECT_NOT_FOUND = _Facts(42, 404)
     SUBJECT_EXISTS = _Facts(43, 400)
     EMBEDDING_NOT_FOUND = _Facts(44, 404)
-    PREDICTION_COUNT = _Facts(400, 404)
 
 
 def refused(failure: Failure, message: str) -> MienError:

@@ -121,7 +121,7 @@ async def recognise_embeddings(asked: CompreCall) -> Json:
 
     def work(body: Json) -> Json:
         def recognised(engine: Engine, group: Group | None) -> Json:
-            probes = _embeddings(engine, body.get("embeddings"))
+            probes = _embeddings(engine, body, "embeddings")
             subjects = _subjects(asked, engine, group, probes, given)
             return {
                 "result": [
@@ -142,7 +142,7 @@ async def verify_embeddings(asked: CompreCall) -> Json:
         face = asked.face(asked.path["image_id"])
 
         def compared(engine: Engine, group: Group | None) -> Json:
-            probes = _embeddings(engine, body.get("embeddings"))
+            probes = _embeddings(engine, body, "embeddings")
             stored = _template(asked, group, face)
             _note(asked, group, face, likeness(engine, stored, probes))
             return _compared(engine, stored, probes)
@@ -157,8 +157,9 @@ async def compare_embeddings(asked: CompreCall) -> Json:
 
     def work(body: Json) -> Json:
         engine = asked.call.engine
-        one = _embeddings(engine, [body.get("source")])
-        return _compared(engine, one, _embeddings(engine, body.get("targets")))
+        source = body.get("source")
+        one = _embeddings(engine, {"source": [source] if source else []}, "source")
+        return _compared(engine, one, _embeddings(engine, body, "targets"))
 
     return await asked.with_numbers(work)
 
@@ -191,10 +192,9 @@ def _subjects(
     given: LookOptions,
 ) -> list[list[Json]]:
     """For each face the subjects that it is most like, best first, by the best of their faces."""
-    count = given.subjects
     if group is None:
         return [[] for _ in range(len(probes))]
-    gallery, near = asked.gallery, count + _RERANKED
+    gallery, near = asked.gallery, given.prediction_count + _RERANKED
     found = gallery.search(COLLECTION, probes.vector, k=near, contract=group.contract)
     ranked: list[list[tuple[float, Hit]]] = []
     for place, hits in enumerate(found):
@@ -207,7 +207,7 @@ def _subjects(
                 best = float(likeness(engine, probes.take([place]), templates).max())
                 scored.append((best, by_id[person_id]))
         scored.sort(key=lambda pair: (-pair[0], pair[1].person))
-        ranked.append(scored[:count])
+        ranked.append(scored[: given.prediction_count])
     persons = [[hit.person_id for _, hit in of_face] for of_face in ranked]
     sure = [hit.person_id for each in ranked for alike, hit in each[:1] if alike >= _SAME]
     liveness = asked.liveness.at_least(group.settings).policy
@@ -237,14 +237,17 @@ def _note(
         note_verification(settings, asked.gallery, group, face.person_id, match=match)
 
 
-def _embeddings(engine: Engine, given: object) -> Embeddings:
+def _embeddings(engine: Engine, body: Json, name: str) -> Embeddings:
     """Embeddings that a client sends, made to unit length; nothing is known of their quality.
 
     Raises:
-        MienError: none, or too many (37).
+        MienError: none (5), or too many (37).
         InvalidArgument: not as many finite numbers as the recognition model gives.
     """
-    if not isinstance(given, list) or not 0 < len(given) <= MAX_EMBEDDINGS:
+    given = body.get(name)
+    if not isinstance(given, list) or not given:
+        raise refused(Failure.EMPTY_FIELD, f"Field {name} cannot be empty")
+    if len(given) > MAX_EMBEDDINGS:
         raise refused(Failure.EMBEDDING_COUNT, f"Send 1 to {MAX_EMBEDDINGS} embeddings.")
     dim = engine.embedder.contract.dim
     wrong = InvalidArgument(f"An embedding is a list of {dim} finite numbers, not all of them 0.")

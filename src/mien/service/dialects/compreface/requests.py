@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mien.engine import LivenessCheck
 from mien.errors import ImageDecodeError, InvalidArgument, NotFound
@@ -31,6 +31,7 @@ __all__ = [
     "PageOptions",
     "caller",
     "image_id_of",
+    "named",
 ]
 
 COLLECTION = "compreface"
@@ -48,6 +49,9 @@ T = TypeVar("T")
 Model = TypeVar("Model", bound=BaseModel)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
+PAGE = 20
+MAX_PAGE = 2000
+
 
 class LookOptions(BaseModel):
     """What is said of the faces of a photo."""
@@ -59,22 +63,9 @@ class LookOptions(BaseModel):
     face_plugins: str = Field(default="", max_length=1000, description="Names with commas.")
     status: bool = Field(default=False, description="Answer times and versions too.")
     prediction_count: int = Field(
-        default=1, le=MAX_SUBJECTS, description="Subjects for a face; -1: all."
+        default=1, ge=1, le=MAX_SUBJECTS, description="Subjects for a face."
     )
     detect_faces: bool = Field(default=True, description="Only true is taken.")
-
-    @property
-    def subjects(self) -> int:
-        """How many subjects are answered for a face; "all" are at most ``MAX_SUBJECTS``.
-
-        Raises:
-            MienError: 0, or below -1.
-        """
-        if self.prediction_count == 0 or self.prediction_count < -1:
-            raise refused(
-                Failure.PREDICTION_COUNT, "Prediction count should be any positive number or -1"
-            )
-        return MAX_SUBJECTS if self.prediction_count < 0 else self.prediction_count
 
     @property
     def plugins(self) -> list[str]:
@@ -94,13 +85,23 @@ class LookOptions(BaseModel):
 
 
 class PageOptions(BaseModel):
-    """Which part of a list."""
+    """Which part of a list; what cannot be is taken for the default, as Spring's pages do."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    page: int = Field(default=0, ge=0, le=1_000_000)
-    size: int = Field(default=20, ge=1, le=1000)
+    page: int = Field(default=0, description="From 0 on.")
+    size: int = Field(default=PAGE, description=f"At most {MAX_PAGE}; what is more is cut to it.")
     subject: str | None = None
+
+    @field_validator("page", mode="before")
+    @classmethod
+    def _a_page(cls, given: object) -> int:
+        return _whole(given, 0)
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _a_size(cls, given: object) -> int:
+        return min(_whole(given, 0) or PAGE, MAX_PAGE)
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,12 @@ class CompreCall:
         """The subject in the query.
 
         Raises:
-            MienError: there is none.
+            MienError: there is none (33), or an empty one (26).
         """
-        name = self.call.query.get("subject", "").strip()
-        if not name:
+        name = self.call.query.get("subject")
+        if name is None:
             raise refused(Failure.MISSING_PARAMETER, "The parameter 'subject' is missing.")
-        return name
+        return named(name)
 
     async def with_photos(
         self, work: Callable[[PhotoForm], T], *, names: Sequence[str] = ("file",)
@@ -208,6 +209,17 @@ def image_id_of(face: StoredFace) -> str:
     return given if brought is not None else str(uuid.UUID(hex=face.id))
 
 
+def named(name: object) -> str:
+    """The name of a subject.
+
+    Raises:
+        MienError: it is empty (26).
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise refused(Failure.VALIDATION, "Subject name cannot be empty")
+    return name.strip()
+
+
 async def caller(request: Request, scope: Scope) -> Call:
     """The call of whoever holds the key.
 
@@ -217,6 +229,12 @@ async def caller(request: Request, scope: Scope) -> Call:
         Forbidden: it may not do this.
     """
     return await opened(request, scope, lambda: _key(request))
+
+
+def _whole(given: object, otherwise: int) -> int:
+    """A whole number of the query; ``otherwise`` where it is none or a huge one."""
+    text = str(given)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
 
 
 def _uuid(text: str) -> uuid.UUID | None:
@@ -247,5 +265,7 @@ def _photos(body: bytes, content_type: str, *, names: Sequence[str]) -> PhotoFor
         raise ImageDecodeError("URLs are not fetched: send the photo itself, or base64 of it.")
     for name in names:
         if not form.all(name):
+            if "json" in content_type.lower():
+                raise refused(Failure.EMPTY_FIELD, f"Field {name} cannot be empty")
             raise refused(Failure.MISSING_PART, f"The part {name!r} is missing.")
     return form

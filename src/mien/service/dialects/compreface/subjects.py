@@ -18,6 +18,7 @@ from mien.service.dialects.compreface.requests import (
     LookOptions,
     PageOptions,
     image_id_of,
+    named,
 )
 from mien.service.dialects.photo_forms import PhotoForm
 from mien.service.errors import error_of
@@ -45,7 +46,7 @@ async def create(asked: CompreCall) -> Json:
     """A new subject without a face."""
 
     def work(body: Json) -> Json:
-        name = _named(body)
+        name = named(body.get("subject"))
         _ensure_collection(asked)
         try:
             return {"subject": asked.gallery.add_person(COLLECTION, name).name}
@@ -66,7 +67,7 @@ async def rename(asked: CompreCall) -> Json:
     """Give a subject another name; where that is taken, the two become one."""
 
     def work(body: Json) -> Json:
-        name = _named(body)
+        name = named(body.get("subject"))
         person = asked.person(asked.path["subject"])
         if name == person.name:
             return {"updated": True}
@@ -160,7 +161,7 @@ async def faces(asked: CompreCall) -> Json:
 
 async def delete_faces(asked: CompreCall) -> Json:
     """Delete all faces of a subject, or all faces; the subjects stay."""
-    name = asked.call.query.get("subject")
+    name = asked.subject if "subject" in asked.call.query else None
 
     def work() -> Json:
         try:
@@ -223,13 +224,6 @@ def _ensure_collection(asked: CompreCall) -> None:
         asked.gallery.group(COLLECTION)  # which keeps the model that it is pinned to
     except NotFound:
         asked.gallery.ensure_group(COLLECTION, contract=asked.call.engine.embedder.contract)
-
-
-def _named(body: Json) -> str:
-    name = body.get("subject")
-    if not isinstance(name, str) or not name.strip():
-        raise refused(Failure.EMPTY_FIELD, "Field subject cannot be empty")
-    return name.strip()
 
 
 def _persons(asked: CompreCall) -> list[Person]:

@@ -39,7 +39,7 @@ async def search(asked: LuxandCall) -> list[Json]:
     """Who of all persons, or of some collections, is in the photo: the likeliest for each face."""
 
     def work(form: PhotoForm) -> list[Json]:
-        photo = form.one("photo")
+        photo = asked.call.engine.photo(form.one("photo"))
         names = [one.strip() for one in form.text("collections").split(",") if one.strip()]
         roster = asked.roster
         groups = [one.group for one in roster.named(names)] if names else [EVERYBODY]
@@ -57,7 +57,7 @@ async def search(asked: LuxandCall) -> list[Json]:
                     if place not in best or score > best[place][0]:
                         best[place] = score, one, face.face.box
         if not best:
-            asked.call.engine.photo(photo).pixels()  # what is no photo is an error in any case
+            photo.pixels()  # what is no photo is an error in any case
         return _matches(roster, (best[place] for place in sorted(best)))
 
     return await asked.with_form(work)
