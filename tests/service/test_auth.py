@@ -72,6 +72,7 @@ ROUTES = [
     ("POST", "/v1/purge", Scope.ADMIN),
     ("GET", "/v1/audit", Scope.ADMIN),
     ("GET", "/v1/audit/verify", Scope.ADMIN),
+    ("POST", "/v1/groups/g/jobs/reembed", Scope.ADMIN),
     ("POST", "/v1/archive/export", Scope.ADMIN),
     ("POST", "/v1/archive/import", Scope.ADMIN),
 ]
