@@ -98,7 +98,8 @@ deepface-tests: $(DEV_STAMP)
 soak: $(DEV_STAMP)
 	@MIEN_SOAK=1 $(PYTHON) -m pytest tests/cli/test_enroll_killed.py tests/gallery/test_crash.py \
 	  tests/gallery/test_freshness.py tests/image/test_fuzz.py tests/service/test_contract.py \
-	  tests/service/test_dialect_contract.py tests/service/test_fuzz_http.py $(ARGS)
+	  tests/service/test_dialect_contract.py tests/service/test_fuzz_http.py \
+	  tests/service/test_several_servers.py $(ARGS)
 
 audit: $(DEV_STAMP)
 	@$(PIP) install pip-audit

@@ -172,10 +172,24 @@ def photos() -> Photos:
     return Photos(png(1), png(2), blank(), blank(1, 1))
 
 
+@pytest.fixture(scope="session")
+def new_gallery(master_key: str, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a gallery with tables and nothing in them: making it is most of the work."""
+    file = tmp_path_factory.mktemp("new") / "gallery.db"
+    Gallery.open(f"sqlite:///{file}").close()
+    return file.read_bytes()
+
+
 @pytest.fixture
-def new_url(tmp_path: Path) -> Callable[[int], str]:
+def new_url(tmp_path: Path, new_gallery: bytes) -> Callable[[int], str]:
     """Number -> URL of a gallery; a module's own fixture of this name can put it elsewhere."""
-    return lambda number: f"sqlite:///{tmp_path / f'{number}.db'}"
+
+    def make(number: int) -> str:
+        file = tmp_path / f"{number}.db"
+        file.write_bytes(new_gallery)
+        return f"sqlite:///{file}"
+
+    return make
 
 
 @pytest.fixture

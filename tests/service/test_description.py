@@ -224,7 +224,6 @@ def test_no_request_analyses_a_route(house, monkeypatch):
         "/v1/groups/none/nothing",
         "/azure/face/v1.2/persongroups",
         "/face/v1.2/nothing",
-        "/nhn/openapi.json",
         "/luxand/v2/person",
         "/static/nothing",
         "/nothing",

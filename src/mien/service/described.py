@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI
@@ -17,14 +17,11 @@ from mien.service.api import routers
 from mien.service.call import Allowed
 from mien.service.examples import complete_examples
 from mien.service.headers import HEADERS, PARAMETERS, PATHS, header, parameter
-from mien.service.openapi import DESCRIPTION, SCHEMES, TAGS
+from mien.service.openapi import DESCRIPTION, SCHEMES, TAGS, described_once
 
 __all__ = ["Described", "described_routes", "document"]
 
 Json = dict[str, Any]
-
-_lock = threading.Lock()
-_document: Json = {}
 
 
 @runtime_checkable
@@ -52,12 +49,10 @@ def described_routes() -> list[APIRoute]:
 
 def document() -> Json:
     """The description, made once in a process: it is the same for every app."""
-    with _lock:  # FastAPI's own work on it is not for two threads at once
-        if not _document:
-            _document.update(_made())
-        return _document
+    return described_once(_made)
 
 
+@cache
 def _made() -> Json:
     made = get_openapi(
         title="Mien",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +20,7 @@ __all__ = [
     "SCHEMES",
     "TAGS",
     "TOKEN_SCHEME",
+    "described_once",
     "errors",
     "json_body",
     "photo_body",
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
+
+_describing = threading.Lock()
 
 KEY_SCHEME = "ApiKey"
 TOKEN_SCHEME = "SessionToken"  # noqa: S105 - a name
@@ -100,6 +104,12 @@ BASE64: Json = {
     "contentEncoding": "base64",
     "description": "base64, or a data: URI",
 }
+
+
+def described_once(make: Callable[[], Json]) -> Json:
+    """What ``make`` gives, by one thread at a time: FastAPI's own work on it is not for two."""
+    with _describing:
+        return make()
 
 
 def errors(*codes: str) -> dict[int | str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.responses import Response
 import mien
 from mien.errors import MienError
 from mien.service.errors import RETRY_AFTER_S, Answer, InternalError, log_unexpected, status_of
+from mien.service.openapi import described_once
 from mien.service.pool import ClientGoneError
 from mien.service.state import Service
 
@@ -58,6 +60,6 @@ def add_description(router: APIRouter, path: str, *, title: str, description: st
         return get_openapi(title=title, version=version, description=description, routes=routes)
 
     async def answer() -> Response:
-        return Answer(described())
+        return Answer(await asyncio.to_thread(described_once, described))
 
     router.add_api_route(path, answer, methods=["GET"], include_in_schema=False)

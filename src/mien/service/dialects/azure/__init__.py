@@ -31,6 +31,7 @@ from mien.service.dialects.azure.description import document
 from mien.service.dialects.azure.route import AzureRoute
 from mien.service.dialects.azure.spelling import Spelling
 from mien.service.errors import Answer
+from mien.service.openapi import described_once
 
 __all__ = ["OWN", "PREFIXES", "router"]
 
@@ -66,7 +67,7 @@ def router() -> APIRouter:
 
     async def openapi() -> Response:
         """The dialect's description, OpenAPI 3.1."""
-        return Answer(await to_thread(description))
+        return Answer(await to_thread(described_once, description))
 
     made.add_api_route("/azure/openapi.json", openapi, include_in_schema=False)
     paths = [one.path for part in parts for one in part.routes if isinstance(one, APIRoute)]
