@@ -15,6 +15,7 @@ from types import MappingProxyType
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from mien.errors import MienError
 from mien.service.dialects import azure, compreface, luxand, nhn
@@ -72,7 +73,13 @@ def routers(names: Iterable[str]) -> list[APIRouter]:
 
 @cache
 def _router(name: str) -> APIRouter:
-    return DIALECTS[name].router()
+    made = DIALECTS[name].router()
+    # FastAPI analyses included routes when the first request looks for its own, which changes the
+    # process's warning filters: it has to be over before threads begin.
+    nobody: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "root_path": ""}
+    for route in made.routes:
+        route.matches(nobody)
+    return made
 
 
 def speaker(names: Iterable[str]) -> Callable[[str], Failed | None]:
