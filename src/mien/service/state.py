@@ -143,6 +143,7 @@ class Service:
         self.records.close(timeout_s=self.settings.request_timeout_s)
         self.engines.close()
         self.tidying.close()
+        self.fetcher.close()
         self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:
