@@ -633,3 +633,51 @@ def test_a_devices_token_opens_its_session_only(worlds):
     assert [status for status, _ in answers] == [403]
     for path in ("/v1/status", "/v1/groups", "/v1/detect"):
         assert own.send("v1", "GET", path, secret=token).status_code in (401, 405)
+
+
+LISTS = {
+    "v1": "/v1/groups",
+    "azure": "/azure/face/v1.0/persongroups",
+    "nhn": "/nhn/v2.0/appkeys/{app}/groups?limit=1",
+    "luxand": "/luxand/v2/person",
+    "compreface": "/compreface/api/v1/recognition/subjects",
+}
+
+
+@pytest.mark.parametrize("api", DOCUMENTS)
+def test_a_key_counts_in_its_own_header_only_and_once(worlds, api, caplog):
+    _, own, _ = worlds
+    caplog.set_level("DEBUG")
+    path = LISTS[api].format(app=own.id)
+    header, scheme = KEY[api]
+    right = (header, f"{scheme}{own.secret}")
+    names = ("key", "api_key", "apikey", "token", "access_token", "subscription-key", header)
+    query = "&".join(f"{name}={own.secret}" for name in names)
+    wrong = [
+        [],
+        [("Cookie", f"{header}={own.secret}")],
+        [("X-Forwarded-Authorization", f"Bearer {own.secret}")],
+        [(header, "")],
+        [(header, f"{scheme}{'k' * 60_000}")],
+        [(header, f"{scheme}\u212aey")],
+        [(header, f"{scheme}{own.secret}\t{own.secret}")],
+        [(header, f"{scheme}{own.secret[:-1]}")],
+        [(header, f"{scheme}{own.secret.upper()}")],
+        [(header, f"{scheme}nothing"), right],
+    ]
+    client, joint = own.house.client, "&" if "?" in path else "?"
+
+    def ask(headers, path=path):
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        answer = client.get(path, headers=raw)
+        body = answer.json()
+        return body["header"]["resultCode"] if api == "nhn" else answer.status_code
+
+    assert ask([right]) in (200, 0)
+    refused = {"v1": {401}, "nhn": {-41005}, "compreface": {400, 404}}.get(api, {401})
+    for headers in wrong:
+        assert ask(headers) in refused, headers
+    assert ask([], path=f"{path}{joint}{query}") in refused
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith("mien")]
+    assert ours
+    assert own.secret not in "".join(ours)
