@@ -11,7 +11,13 @@ from PIL import Image, features
 
 from mien.errors import ImageDecodeError, ImageTooLarge, ImageTooSmall, UnsupportedImage
 from mien.image import ImageLimits, open_photo
-from mien.image.container import MAX_JPEG_SCANS, MAX_PARTS, Outline, walk_webp
+from mien.image.container import (
+    MAX_FULL_SCANS,
+    MAX_JPEG_SCANS,
+    MAX_PARTS,
+    Outline,
+    walk_webp,
+)
 from mien.image.probe import probe
 
 LIMITS = ImageLimits()
@@ -135,6 +141,19 @@ def test_scan_bomb(encode, request):
     bomb = encode_scans(data, MAX_JPEG_SCANS)
     with pytest.raises(ImageDecodeError, match="scans"):
         open_photo(bomb)
+
+
+def test_scans_and_pixels_together_are_bounded(encode, request):
+    data = encode("JPEG", Image.new("L", (80, 50)), progressive=True)
+    scans = data.count(b"\xff\xda")
+    request.getfixturevalue("no_decoder")
+    limits = ImageLimits(max_pixels=4000)
+    most = encode_scans(data, 1 + MAX_FULL_SCANS - scans)
+    assert open_photo(most, limits=limits).format == "jpeg"
+    with pytest.raises(ImageDecodeError, match="too many scans for its size"):
+        open_photo(encode_scans(data, 2 + MAX_FULL_SCANS - scans), limits=limits)
+    # The same is little work where photos may be larger.
+    assert open_photo(encode_scans(data, 2 + MAX_FULL_SCANS - scans)).format == "jpeg"
 
 
 def encode_scans(data: bytes, count: int) -> bytes:

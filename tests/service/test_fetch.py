@@ -492,3 +492,26 @@ def test_a_proxy_of_the_environment_is_not_asked(local, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert get(at(local)) == PHOTO
+
+
+def test_names_that_are_never_answered_keep_nobody_else_waiting(monkeypatch):
+    answered = threading.Event()
+
+    def getaddrinfo(*_, **__):
+        answered.wait(30)
+        raise OSError
+
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", getaddrinfo)
+
+    async def ask():
+        one = fetcher(offline=False)
+        slow = [asyncio.create_task(one.fetch(f"http://{i}.example:80/")) for i in range(40)]
+        await asyncio.sleep(0.05)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(lambda: "at once"), 10)
+        finally:
+            answered.set()
+            await asyncio.gather(*slow, return_exceptions=True)
+            one.close()
+
+    assert asyncio.run(ask()) == "at once"

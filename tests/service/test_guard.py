@@ -234,10 +234,12 @@ def test_a_request_without_a_key_is_no_guess(open_house):
         ("/luxand/v2/person", "token", 429),
         ("/compreface/api/v1/recognition/subjects", "x-api-key", 429),
         ("/azure/face/v1.0/persongroups", "Ocp-Apim-Subscription-Key", 429),
+        ("/nhn/v2.0/appkeys/APP/groups?limit=1", "Authorization", 200),
     ],
 )
 def test_dialects_say_when_to_try_again(open_house, path, header, status):
     house = open_house(rate_per_key=0.01, rate_burst=1, lockout_failures=1)
+    path = path.replace("APP", house.gallery.application("default").id)
     assert house.client.get(path, headers={header: house.secret}).status_code == 200
     answer = house.client.get(path, headers={header: house.secret})
     assert answer.status_code == status

@@ -174,3 +174,53 @@ def test_errors_of_the_database_hide_what_was_stored(house):
         with pytest.raises(sa.exc.SQLAlchemyError) as caught:
             connection.execute(sa.text("SELECT * FROM nothing WHERE name = :name"), {"name": NAME})
         assert NAME not in str(caught.value)
+
+
+def test_a_defect_in_the_models_says_nothing_in_any_dialect(open_house, log):
+    """The last nets of each API: its own words for a defect, and nothing of what it was."""
+    from PIL import Image
+
+    square = io.BytesIO()
+    Image.effect_noise((240, 240), 9).convert("RGB").save(square, "PNG")
+    photo = square.getvalue()
+    engine = Engine(detector=Broken(), embedder=MockEmbedder(), calibration=mock_calibration())
+    house = open_house(engine=engine)
+    app, secret = house.gallery.application("default").id, house.secret
+    raw = {"Content-Type": "application/octet-stream"}
+    encoded = base64.b64encode(photo).decode()
+    asked = [
+        ("/v1/detect", {}, {"files": {"image": photo}}, 500),
+        (
+            "/azure/face/v1.0/detect",
+            {"Ocp-Apim-Subscription-Key": secret, **raw},
+            {"content": photo},
+            500,
+        ),
+        (
+            f"/nhn/v2.0/appkeys/{app}/faces/detect",
+            {"Authorization": secret},
+            {"json": {"image": {"bytes": encoded}}},
+            200,
+        ),
+        ("/luxand/photo/detect", {"token": secret}, {"files": {"photo": photo}}, 500),
+        (
+            "/compreface/api/v1/detection/detect",
+            {"x-api-key": secret},
+            {"files": {"file": ("a.png", photo)}},
+            500,
+        ),
+    ]
+    for path, headers, body, status in asked:
+        answer = house.client.post(path, headers=headers, **body)
+        assert answer.status_code == status, (path, answer.text)
+        if status == 200:
+            assert answer.json()["header"]["resultCode"] == -50000
+        for word in (NAME, "RuntimeError", "secret", "0.1, 0.2", "Broken", "conftest"):
+            assert word not in answer.text
+            assert word not in str(answer.headers)
+        assert not PATH.search(answer.text)
+        assert not TRACEBACK.search(answer.text)
+    written = log()
+    assert written.count("failed: RuntimeError at ") == 2 * len(asked), "once in each format"
+    assert NAME not in written
+    assert "secret.py" not in written

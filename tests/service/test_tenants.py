@@ -303,7 +303,7 @@ def operations(api: str, document: dict[str, Any]) -> list[Asked]:
                 sampler = Sampler(api, template, document)
                 query = tuple(
                     (one["name"], sampler.value(one["schema"], one["name"]))
-                    for one in operation.get("parameters", ())
+                    for one in map(sampler.resolved, operation.get("parameters", ()))
                     if one["in"] == "query"
                     and (
                         one["required"]
@@ -419,11 +419,7 @@ class Sampler:
         """A value of a schema."""
         if name in PLAIN:
             return PLAIN[name]
-        while "$ref" in schema:
-            target = self.document
-            for part in schema["$ref"].lstrip("#/").split("/"):
-                target = target[part]
-            schema = target
+        schema = self.resolved(schema)
         for several in ("anyOf", "oneOf", "allOf"):
             if several in schema:
                 return self.value(schema[several][0], name)
@@ -444,6 +440,15 @@ class Sampler:
         if kind in ("integer", "number"):
             return schema.get("minimum", 1)
         return False if kind == "boolean" else "x" * max(1, schema.get("minLength", 1))
+
+    def resolved(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What a reference refers to."""
+        while "$ref" in found:
+            target = self.document
+            for part in found["$ref"].lstrip("#/").split("/"):
+                target = target[part]
+            found = target
+        return found
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
         needed = {*schema.get("required", ()), *NAMED, "bytes", "photo"}
@@ -504,12 +509,16 @@ def told(answer, named: list[str]) -> tuple[int, str]:
     return answer.status_code, text
 
 
+UNAUTHORIZED = (-41000, -41005, -41007)
+"""NHN's result codes of a key that does not fit, by version."""
+
+
 def is_missing(api: str, answer) -> bool:
     """Whether the answer says, in the API's own form, that there is no such thing."""
     if answer.headers.get("content-type", "").startswith("image/"):
         return False
     if api == "nhn":
-        return answer.json()["header"]["resultCode"] in (-40030, -40050, -41000, -41005)
+        return answer.json()["header"]["resultCode"] in (-40030, -40050, *UNAUTHORIZED)
     if api == "compreface":
         return answer.json().get("code") in (11, 42, 44)
     if api == "luxand":
@@ -545,7 +554,7 @@ def test_what_another_application_has_is_what_nobody_has(worlds, api):
 def is_refused(api: str, answer) -> bool:
     """Whether the answer says, in the API's own form, that the key may not do that."""
     if api == "nhn":
-        return answer.json()["header"]["resultCode"] in (-41000, -41005)
+        return answer.json()["header"]["resultCode"] in UNAUTHORIZED
     if api == "v1":
         return answer.status_code == 403 and answer.json()["error"]["code"] == "forbidden"
     return answer.status_code == 403 and "lacks the scope" in answer.text
@@ -633,3 +642,51 @@ def test_a_devices_token_opens_its_session_only(worlds):
     assert [status for status, _ in answers] == [403]
     for path in ("/v1/status", "/v1/groups", "/v1/detect"):
         assert own.send("v1", "GET", path, secret=token).status_code in (401, 405)
+
+
+LISTS = {
+    "v1": "/v1/groups",
+    "azure": "/azure/face/v1.0/persongroups",
+    "nhn": "/nhn/v2.0/appkeys/{app}/groups?limit=1",
+    "luxand": "/luxand/v2/person",
+    "compreface": "/compreface/api/v1/recognition/subjects",
+}
+
+
+@pytest.mark.parametrize("api", DOCUMENTS)
+def test_a_key_counts_in_its_own_header_only_and_once(worlds, api, caplog):
+    _, own, _ = worlds
+    caplog.set_level("DEBUG")
+    path = LISTS[api].format(app=own.id)
+    header, scheme = KEY[api]
+    right = (header, f"{scheme}{own.secret}")
+    names = ("key", "api_key", "apikey", "token", "access_token", "subscription-key", header)
+    query = "&".join(f"{name}={own.secret}" for name in names)
+    wrong = [
+        [],
+        [("Cookie", f"{header}={own.secret}")],
+        [("X-Forwarded-Authorization", f"Bearer {own.secret}")],
+        [(header, "")],
+        [(header, f"{scheme}{'k' * 60_000}")],
+        [(header, f"{scheme}\u212aey")],
+        [(header, f"{scheme}{own.secret}\t{own.secret}")],
+        [(header, f"{scheme}{own.secret[:-1]}")],
+        [(header, f"{scheme}{own.secret.upper()}")],
+        [(header, f"{scheme}nothing"), right],
+    ]
+    client, joint = own.house.client, "&" if "?" in path else "?"
+
+    def ask(headers, path=path):
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        answer = client.get(path, headers=raw)
+        body = answer.json()
+        return body["header"]["resultCode"] if api == "nhn" else answer.status_code
+
+    assert ask([right]) in (200, 0)
+    refused = {"v1": {401}, "nhn": {-41005}, "compreface": {400, 404}}.get(api, {401})
+    for headers in wrong:
+        assert ask(headers) in refused, headers
+    assert ask([], path=f"{path}{joint}{query}") in refused
+    ours = [one.getMessage() for one in caplog.records if one.name.startswith("mien")]
+    assert ours
+    assert own.secret not in "".join(ours)

@@ -33,10 +33,15 @@ __all__ = [
 MAX_JPEG_SCANS = 100
 """More scans make a progressive JPEG a bomb: each costs a pass over all pixels."""
 
+MAX_FULL_SCANS = 20
+"""Scans of a JPEG that has as many pixels as there may be; a smaller one may have more. Encoders
+make ten, and 75 bytes ask for another pass over 50 million pixels."""
+
 MAX_PARTS = 50_000
 """Segments, chunks or blocks of one file. A million empty ones keep decoders busy for seconds."""
 
 _JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MAX_DEFLATE_RATIO = 1032  # https://zlib.net/zlib_tech.html
 
@@ -75,7 +80,7 @@ def walk_jpeg(data: bytes, limits: ImageLimits) -> Outline:
         ImageDecodeError: the file ends before its end marker, or has too many scans.
     """
     header, exif = [data[:2]], b""
-    position, scans = 2, 0
+    position, scans, pixels = 2, 0, 0
     for _ in range(MAX_PARTS):
         marker = _JPEG_MARKER.search(data, position)
         if marker is None:
@@ -92,6 +97,9 @@ def walk_jpeg(data: bytes, limits: ImageLimits) -> Outline:
         position = start + length
         if length < 2 or position > len(data):
             raise _truncated("JPEG")
+        if code in _JPEG_FRAMES:
+            height, width = struct.unpack(">HH", data[start + 3 : start + 7].ljust(4, b"\0"))
+            pixels = max(pixels, width * height)
         if code == 0xE1 and not exif and data.startswith(b"Exif\x00\x00", start + 2):
             exif = data[start + 2 : position]
         if scans == 0 and (code == 0xEE or not (0xE0 <= code <= 0xEF or code == 0xFE)):
@@ -102,6 +110,10 @@ def walk_jpeg(data: bytes, limits: ImageLimits) -> Outline:
                 raise ImageDecodeError(
                     f"The JPEG has more than {MAX_JPEG_SCANS} scans. Save it again as an "
                     "ordinary JPEG."
+                )
+            if scans * pixels > MAX_FULL_SCANS * limits.max_pixels:
+                raise ImageDecodeError(
+                    "The JPEG has too many scans for its size. Save it again as an ordinary JPEG."
                 )
     raise _too_many_parts("JPEG")
 

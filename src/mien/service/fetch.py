@@ -14,6 +14,8 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import quote, urljoin, urlsplit
 
 import certifi
@@ -24,12 +26,13 @@ from mien.errors import ImageTooLarge, ImageUrlError, ImageUrlTimeout
 from mien.service.addresses import AddressRules, parse_networks, parse_ports
 from mien.service.limits import Places
 
-__all__ = ["Fetcher", "Resolver", "resolve"]
+__all__ = ["Fetcher", "Resolver", "SystemResolver"]
 
 logger = logging.getLogger("mien.service")
 
 MAX_URL = 8192
 MAX_ADDRESSES = 4
+RESOLVED_AT_ONCE = 16
 FETCHES_AT_ONCE = 64
 """Connections to servers of others: no more of this one's, and no flood of anybody's."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -45,14 +48,29 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Host and port -> numeric addresses."""
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, as the system resolves it.
+class SystemResolver:
+    """Resolves hosts as the system does, on threads of its own.
 
-    Raises:
-        OSError: it has none.
+    asyncio would take those that it has for everything else: a few names whose servers never
+    answer, which anybody can make, would keep them all waiting.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVED_AT_ONCE, thread_name_prefix="mien-resolve")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of a host.
+
+        Raises:
+            OSError: it has none.
+        """
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+    def close(self) -> None:
+        """Resolve nothing more; what is asked already is left to itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Fetcher:
@@ -61,7 +79,7 @@ class Fetcher:
     Args:
         settings: ``fetch_urls``, ``fetch_networks``, ``fetch_ports``, ``fetch_timeout_s``,
             ``fetch_redirects``, ``max_image_bytes``, ``offline``.
-        resolver: how names become addresses.
+        resolver: how names become addresses; None: as the system does it.
 
     Raises:
         ConfigurationError: networks or ports that are none.
@@ -70,16 +88,21 @@ class Fetcher:
         >>> data = await Fetcher(settings).fetch("https://example.com/a.jpg")  # doctest: +SKIP
     """
 
-    def __init__(self, settings: Settings, *, resolver: Resolver = resolve) -> None:
+    def __init__(self, settings: Settings, *, resolver: Resolver | None = None) -> None:
         self.rules = AddressRules(
             networks=parse_networks(settings.fetch_networks),
             ports=parse_ports(settings.fetch_ports),
             public=not settings.offline,
         )
         self._settings = settings
-        self._resolver = resolver
+        self._own = SystemResolver()
+        self._resolver: Resolver = resolver or self._own
         self._tls: ssl.SSLContext | None = None
         self._places = Places(FETCHES_AT_ONCE)
+
+    def close(self) -> None:
+        """Fetch nothing more."""
+        self._own.close()
 
     async def fetch(
         self,

@@ -165,6 +165,7 @@ class Service:
         self.inference.close(timeout_s=self.settings.request_timeout_s)
         self.records.close(timeout_s=self.settings.request_timeout_s)
         self.tidying.close()
+        self.fetcher.close()
         self.calls.close(timeout_s=self.settings.request_timeout_s)
 
     def _load_models(self) -> None:
