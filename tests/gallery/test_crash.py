@@ -30,7 +30,7 @@ KILLS = 200 if SOAK else 10
 SERVER_KILLS = 20 if SOAK else 2
 SEED = int(os.environ.get("MIEN_SEED", "1"))
 PROBES = 40 if SOAK else 10
-WAIT_S = 60
+WAIT_S = 300
 
 
 class Report:
