@@ -1,7 +1,8 @@
 """Command lines over drawn faces, forked from a process that has imported everything.
 
-Each line of input is ``[stderr, environment, arguments]`` in JSON: the id of a process is printed
-that runs ``mien ARGUMENTS`` and writes to the file ``stderr``; after the line ``reap``, its status.
+Each line of input is an order in JSON: ``files`` in the place of stdout and stderr, ``folder``,
+``environment``, ``arguments``. The id of a process is printed that runs ``mien ARGUMENTS`` so;
+after the line ``reap``, its exit code.
 """
 
 import json
@@ -15,24 +16,19 @@ from mien.gallery import Gallery as _Gallery  # noqa: F401
 from mien.testing import mock_engine
 
 
-def run(stderr, environment, arguments):
-    """The command line, in the place of this process."""
-    os.dup2(os.open(stderr, os.O_WRONLY), 2)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def run(files, folder, environment, arguments):
+    """The command line, in the place of this process; it ends as any process of Python's."""
+    for stream, file in enumerate(files, 1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), stream)
+    os.chdir(folder)
     os.environ.update(environment)
-    sys.argv[1:] = arguments
-    main(rooms=Rooms(engine=lambda settings, models: mock_engine(settings)))
+    main(arguments, rooms=Rooms(engine=lambda settings, models: mock_engine(settings)))
 
 
 while line := sys.stdin.readline():
     child = os.fork()
     if not child:
-        try:
-            run(*json.loads(line))
-        except SystemExit as end:
-            sys.stderr.flush()
-            os._exit(end.code or 0)
-        os._exit(0)
+        run(**json.loads(line))
     print(child, flush=True)
     assert sys.stdin.readline() == "reap\n"
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

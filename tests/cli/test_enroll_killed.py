@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
 
 import pytest
 from PIL import Image
@@ -22,7 +19,9 @@ from PIL import Image
 from mien.gallery import Gallery
 from mien.testing import drawn_face
 
-NURSERY = Path(__file__).with_name("mock_nursery.py")
+sys.path.insert(0, str(Path(__file__).parent))
+from nursery import Nursery
+
 KILLS = 400 if os.environ.get("MIEN_SOAK") else 20
 PERSONS, PHOTOS = 12, 10
 
@@ -38,43 +37,29 @@ def people(tmp_path):
     return tmp_path / "people"
 
 
-class Nursery:
-    """Enrols in processes that are forked: most of the time would go into starting Python."""
+class Enrolments:
+    """Runs of ``mien enroll --from`` over one folder."""
 
-    def __init__(self, folder: Path, people: Path) -> None:
-        self._told, self._people = folder / "told", people
+    def __init__(self, nursery: Nursery, folder: Path, people: Path) -> None:
+        self._nursery, self._folder, self._told = nursery, folder, folder / "told"
+        self._arguments = ["enroll", "staff", "--from", str(people)]
         os.mkfifo(self._told)
-        self._process = subprocess.Popen(
-            [sys.executable, str(NURSERY)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._process.communicate(timeout=60)
-
-    def enroll(self, database: Path, *, killed_after: int | None, delay_s: float = 0):
+    def run(self, database: Path, *, killed_after: int | None, delay_s: float = 0):
         """The lines that it got out until it was killed so long after so many; its exit code."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        environment = {"MIEN_GALLERY": f"sqlite:///{database}", "MIEN_THREADS": "1"}
-        arguments = ["enroll", "staff", "--from", str(self._people)]
-        print(json.dumps([str(self._told), environment, arguments]), file=self._process.stdin)
-        self._process.stdin.flush()
-        pid, lines = int(self._process.stdout.readline()), []
+        files = [Path(os.devnull), self._told]
+        pid = self._nursery.start(
+            self._arguments, files=files, folder=self._folder, gallery=database
+        )
+        lines = []
         with self._told.open() as told:
             if killed_after is not None:
                 while len(lines) < killed_after and (line := told.readline()):
                     lines.append(line)
                 time.sleep(delay_s)
-                os.kill(pid, signal.SIGKILL)  # it is not reaped yet, even if it has ended
+                os.kill(pid, signal.SIGKILL)
             lines += told.readlines()
-        print("reap", file=self._process.stdin, flush=True)
-        return lines, int(self._process.stdout.readline())
+        return lines, self._nursery.reap()
 
 
 def acknowledged(lines: list[str]) -> list[str]:
@@ -89,21 +74,22 @@ def faces_in(database: Path) -> dict[str, int]:
 
 
 def test_nothing_acknowledged_is_lost(people, tmp_path):
-    with Nursery(tmp_path, people) as nursery:
-        database = killed_again_and_again(nursery, tmp_path)
-        _, code = nursery.enroll(database, killed_after=None)
+    with Nursery() as nursery:
+        enrolments = Enrolments(nursery, tmp_path, people)
+        database = killed_again_and_again(enrolments, tmp_path)
+        _, code = enrolments.run(database, killed_after=None)
     assert code == 0
     assert faces_in(database) == {f"person {n}": PHOTOS for n in range(PERSONS)}
 
 
-def killed_again_and_again(nursery: Nursery, folder: Path) -> Path:
+def killed_again_and_again(enrolments: Enrolments, folder: Path) -> Path:
     """Kill and compare; the gallery that was enrolled into last."""
     chance = random.Random(20)
     total = PERSONS * PHOTOS
     database, told, in_the_middle = folder / "0.db", set[str](), 0
     for kill in range(KILLS):
         after = len(told) + chance.randrange(1, 15)
-        lines, _ = nursery.enroll(database, killed_after=after, delay_s=chance.uniform(0, 0.03))
+        lines, _ = enrolments.run(database, killed_after=after, delay_s=chance.uniform(0, 0.03))
         new = acknowledged(lines)
         in_the_middle += len(lines) < total
         assert told.isdisjoint(new), "a face that was acknowledged has been enrolled again"

@@ -16,6 +16,9 @@ from mien import errors
 from mien.cli.exits import ExitCode, Failure, exit_code
 from mien.cli.run import Rooms
 
+sys.path.insert(0, str(Path(__file__).parent))
+from nursery import Nursery
+
 MIEN = [sys.executable, "-c", "from mien.cli import main; main()"]
 
 
@@ -182,8 +185,26 @@ MOCK = [sys.executable, str(Path(__file__).with_name("mock_entry.py"))]
 full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as opened:
+        yield opened
+
+
+def into_full(nursery, command, redirection, folder):
+    """Run a command over drawn faces with stdout, stderr or both on a disk that is full."""
+    files = [folder / "stdout", folder / "stderr"]
+    for stream, begin in enumerate([">", "2>"]):
+        if f"{begin}/dev/full" in redirection.split():
+            files[stream] = Path("/dev/full")
+    nursery.start(command, files=files, folder=folder, gallery=folder / "g.db")
+    code = nursery.reap()
+    said = [file.read_text() if file.is_file() else "" for file in files]
+    return subprocess.CompletedProcess(command, code, *said)
+
+
 def ended(command, redirection, folder):
-    """Run a command over drawn faces through a shell that redirects it."""
+    """The same for any redirection, through a shell: a closed stream is closed from the start."""
     line = f"{shlex.join([*MOCK, *command])} {redirection}"
     settings = {"MIEN_GALLERY": f"sqlite:///{folder / 'g.db'}", "MIEN_THREADS": "1"}
     return subprocess.run(
@@ -213,10 +234,13 @@ def ended(command, redirection, folder):
         (["compare", "a.png", "a.png"], "2>&-", 0),
     ],
 )
-def test_1_is_never_a_failure_to_print(draw, tmp_path, command, redirection, code):
+def test_1_is_never_a_failure_to_print(nursery, draw, tmp_path, command, redirection, code):
     draw(1, "a.png")
     draw(2, "b.png")
-    answer = ended(command, redirection, tmp_path)
+    if "&-" in redirection:
+        answer = ended(command, redirection, tmp_path)
+    else:
+        answer = into_full(nursery, command, redirection, tmp_path)
     assert answer.returncode == code
     assert "Traceback" not in answer.stderr
     assert "Exception" not in answer.stderr

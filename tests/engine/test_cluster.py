@@ -107,9 +107,12 @@ def by_value():
 
 @pytest.fixture(scope="module")
 def cluster():
-    """The address of two workers, who are started again when they end; a photo may kill one."""
+    """The address of two workers, who are started again when they end.
+
+    The first death accuses: a worker that dies while it starts might not be started again.
+    """
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
@@ -177,7 +180,9 @@ class DyingCluster:
         self.running, self.beside = Counter(), []
 
     def submit(self, _look, _source, options, *, pure):
-        return SimpleNamespace(result=lambda: self.result(options.name), release=lambda: None)
+        return SimpleNamespace(
+            result=lambda timeout: self.result(options.name), release=lambda: None
+        )
 
     def result(self, name):
         with self.lock:
@@ -212,6 +217,21 @@ def test_who_waited_beside_a_deadly_photo_is_looked_at_alone():
         assert looked == {name: name for name in names if name != "3"}
         assert client.beside == [0] * 6
         assert [*threads.map(look, ["6", "7"])] == ["6", "7"]  # and all work together again
+
+
+def test_a_cluster_without_workers_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("mien.engine.cluster._TIMEOUT_S", 0)
+    threads = iter([{}, {"a": 1}, {}, {}])  # one that comes back in time is waited for
+
+    def result(timeout):
+        raise TimeoutError
+
+    future = SimpleNamespace(result=result, done=lambda: False, release=lambda: None)
+    client = SimpleNamespace(submit=lambda *_, **__: future, nthreads=lambda: next(threads))
+    photo = SimpleNamespace(source=b"", sha256=None)
+    with pytest.raises(RuntimeUnavailable, match="lost all its workers"):
+        _looked_at(client, Quarantine(), photo, LookOptions("a", None, "none", None))
+    assert not list(threads)
 
 
 @pytest.mark.parametrize("address", ["", "local:", "local:0", "local:x", "local:1000", "host:1"])

@@ -161,7 +161,7 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 def test_processes_that_open_a_new_gallery_at_once_agree(empty_url):
     """Forked from one that has imported everything: so they open it at the same moment."""
     command = [sys.executable, "-c", OPENERS, empty_url]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
     ids = done.stdout.splitlines()
     assert len(ids) == 4
     with Gallery.open(empty_url) as gallery:

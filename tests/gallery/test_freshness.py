@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -161,6 +162,8 @@ def writing(how, gallery, url, ledger, stop):
     if how == "process":
         command = [sys.executable, "-m", "mien.testing.freshness", url, str(ledger.file)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+            while not min(ledger.begun) and process.poll() is None:
+                time.sleep(0.01)  # searches would only keep it from starting
             yield
             process.communicate()
         assert process.returncode == 0

@@ -33,7 +33,7 @@ from mien.errors import InvalidArgument, RuntimeUnavailable
 from mien.image import Photo
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
     from mien.engine.core import Engine
     from mien.gallery import Gallery
@@ -142,9 +142,29 @@ def _sent(client: Client, photo: Photo, options: LookOptions) -> Looked:
     with _reached():
         future = client.submit(look_on_worker, photo.source, options, pure=False)
         try:
-            return future.result()
+            return _awaited(client, future)
         finally:
             future.release()
+
+
+def _awaited(client: Client, future: Future[Looked]) -> Looked:
+    """The result; not for ever, where no worker is left and none comes (a nanny may give up).
+
+    Raises:
+        RuntimeUnavailable: there was no worker, twice in ``_TIMEOUT_S`` apart.
+    """
+    missing = 0
+    while True:
+        try:
+            return future.result(timeout=_TIMEOUT_S)
+        except TimeoutError:
+            if future.done():
+                raise
+            missing = 0 if client.nthreads() else missing + 1
+        if missing > 1:
+            raise RuntimeUnavailable(
+                "The Dask cluster has lost all its workers: start some, and run it again."
+            )
 
 
 @contextmanager
