@@ -145,6 +145,8 @@ def test_metrics_count_routes_faces_and_errors(house, photos):
     client.get("/v1/groups/some-name")
     client.get("/some/unknown/path")
     client.request("BREW", "/v1/groups")
+    for prefix in ("/azure/face", "/face"):
+        client.get(f"{prefix}/v1.2/PersonGroups/some-name")
     text = client.get("/metrics").text
     for line in (
         'mien_requests_total{method="POST",route="/v1/detect",status="200"} 1.0',
@@ -152,6 +154,10 @@ def test_metrics_count_routes_faces_and_errors(house, photos):
         'mien_requests_total{method="GET",route="/v1/groups/{group}",status="404"} 1.0',
         'mien_requests_total{method="GET",route="unmatched",status="404"} 1.0',
         'mien_requests_total{method="other",route="/v1/groups",status="405"} 1.0',
+        'mien_requests_total{method="GET",route="/azure/face/{version}/persongroups/{container}",'
+        'status="404"} 1.0',
+        'mien_requests_total{method="GET",route="/face/{version}/persongroups/{container}",'
+        'status="404"} 1.0',
         'mien_errors_total{code="image_decode"} 1.0',
         "mien_faces_detected_total 1.0",
         "mien_inference_queue_depth 0.0",

@@ -169,7 +169,7 @@ class _Exchange:
 
 def _template(scope: Scope) -> str:
     """The route's template, never the path itself: paths hold people's names."""
-    path = getattr(scope.get("route"), "path", None)
+    path = scope["state"].get("template") or getattr(scope.get("route"), "path", None)
     if path is None:
         return "/static" if scope["path"].startswith("/static/") else "unmatched"
     return str(path)

@@ -216,7 +216,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
     methods = request.app.state.methods.get(getattr(request.scope.get("route"), "path", ""))
     if error.status_code == 405 and methods:
         headers["Allow"] = ", ".join(sorted(methods))
-    return _answer(request, _from_status(error.status_code), headers)
+    native = request.app.state.speaker(request.url.path) is None
+    return _answer(request, _from_status(error.status_code, native=native), headers)
 
 
 def _answer(
@@ -232,16 +233,17 @@ def _answer(
     return answer
 
 
-def _from_status(status: int) -> MienError:
+def _from_status(status: int, *, native: bool) -> MienError:
+    where = "; /docs lists them all" if native else ""
     match status:
         case 401:
             return Unauthorized("Send an API key: Authorization: Bearer KEY.")
         case 403:
             return Forbidden("This key may not do that.")
         case 404:
-            return NotFound("There is no such route; /docs lists them all.")
+            return NotFound(f"There is no such route{where}.")
         case 405:
-            return MethodNotAllowed("This route does not take that method; /docs lists them all.")
+            return MethodNotAllowed(f"This route does not take that method{where}.")
         case 413:
             return RequestTooLarge("The request is too large.")
         case 415:

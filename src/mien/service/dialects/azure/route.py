@@ -58,6 +58,8 @@ class AzureRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            own = "/azure" if request.url.path.startswith("/azure/") else ""
+            request.state.template = f"{own}/face/{{version}}{self.path}"  # routes do not know it
             try:
                 return named(request, await handler(request))
             except Exception as error:
