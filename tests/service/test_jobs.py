@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import stat
+import sys
 import threading
 import time
 import zipfile
@@ -16,7 +17,8 @@ from PIL import Image
 
 from mien.errors import KeyMismatch
 from mien.gallery.jobs import JobItem, Jobs
-from mien.service import create_app, schemas
+from mien.service import create_app, jobs, schemas
+from mien.service.jobs import JobRunner
 from mien.service.pool import Background, Pool
 from mien.service.spool import Spool
 from mien.testing import drawn_face, mock_engine
@@ -284,6 +286,75 @@ def test_what_a_killed_server_stored_and_did_not_write_down_is_enrolled(open_hou
     ]
     assert len({one["face_id"] for one in items if one["face_id"]}) == 20
     assert house.gallery.size("staff") == 21
+
+
+def with_servers_that_die(house, monkeypatch, job_id, *, deadly=()):
+    """Servers take a job on until one survives; returns the job, and what each had in hand."""
+    hands, calm, each = [], Spool.calm, jobs.enroll_each
+
+    def die_at(photos, hand):
+        for photo in photos:
+            hand.append(photo.name)
+            if photo.name in deadly:
+                raise SystemExit
+            yield photo
+
+    def enroll_each(engine, gallery, group, photos, **options):
+        hands.append([])
+        return each(engine, gallery, group, die_at(photos, hands[-1]), **options)
+
+    monkeypatch.setattr(jobs, "enroll_each", enroll_each)
+
+    def calm_unless_it_dies(spool, one):  # a process that dies says nothing any more
+        if not isinstance(sys.exc_info()[1], SystemExit):
+            calm(spool, one)
+
+    monkeypatch.setattr(Spool, "calm", calm_unless_it_dies)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    while len(hands) < 20:
+        runner = JobRunner(
+            house.engine, house.gallery, house.service.settings, house.service.inference
+        )
+        runner.start()
+        while runner._thread.is_alive():
+            runner._thread.join(0.05)
+            job = house.client.get(f"/v1/jobs/{job_id}").json()
+            if job["finished_at"] is not None:
+                runner.close(timeout_s=30)
+                return job, hands
+    raise AssertionError("it kills for ever")
+
+
+def test_a_photo_that_kills_servers_is_found_and_rejected(open_house, monkeypatch):
+    photos = {f"ann/{i:02}.png": png(1, size=(120, 160 + i)) for i in range(6)}
+    house = open_house()
+    house.service.jobs.close(timeout_s=30)
+    house.client.post("/v1/groups", json={"name": "staff"})
+    job_id = house.client.post(URL, content=packed(photos), headers=ZIP).json()["id"]
+    job, hands = with_servers_that_die(house, monkeypatch, job_id, deadly={"ann/02.png"})
+    assert (job["state"], job["enrolled"], job["rejected"]) == ("done", 5, 1)
+    items = house.client.get(f"/v1/jobs/{job_id}/items").json()["items"]
+    (rejected,) = [one for one in items if one["state"] == "rejected"]
+    assert (rejected["image"], rejected["reasons"]) == ("ann/02.png", ["server_died"])
+    # Twice at the beginning, once alone up to the photo; there twice, twice alone; then without.
+    assert len(hands) == 8
+    assert [hand[0] for hand in hands] == ["ann/00.png"] * 3 + ["ann/02.png"] * 4 + ["ann/03.png"]
+    assert spool(house) == []
+
+
+def test_servers_that_stop_in_order_cast_no_doubt_on_a_photo(tmp_path):
+    spool = Spool(tmp_path)
+    assert [spool.begin("a", 7) for _ in range(3)] == [1, 2, 3]
+    assert spool.begin("a", 8) == 1
+    assert spool.begin("b", 8) == 1
+    assert spool.begin("a", 8) == 2
+    spool.calm("a")
+    assert spool.begin("a", 8) == 1
+    (tmp_path / "a.begun").write_text("damaged")
+    assert spool.begin("a", 8) == 1
+    assert Spool(tmp_path / "missing").begin("a", 8) == 1
+    spool.drop("a")
+    assert not (tmp_path / "a.begun").exists()
 
 
 def test_cancelled_in_the_middle(open_house):

@@ -15,7 +15,7 @@ from typing import Any
 from mien.config import Settings
 from mien.engine import Engine, PhotoOutcome
 from mien.engine.bulk import photos_in_zip
-from mien.engine.enrolment import enroll_each
+from mien.engine.enrolment import EnrolmentPhoto, enroll_each
 from mien.errors import GalleryUnavailable, KeyMissing, MienError, NotFound
 from mien.gallery import Gallery, Job
 from mien.gallery.jobs import JobItem, Jobs, new_id, waiting_jobs
@@ -33,6 +33,9 @@ LOOK_S = 2.0  # jobs of a server that was killed are taken on when their lease h
 TIDY_S = 3600.0
 BATCH = 16  # photos that are written down at once,
 BATCH_S = 1.0  # or those of so long
+ALONE_FROM = 3  # times that a server began at a photo and died: now one photo after the other,
+REFUSED_FROM = 5  # so that it is known which one it was
+SERVER_DIED = "server_died"
 
 
 class JobRunner:
@@ -212,6 +215,7 @@ class JobRunner:
     def _let_go(self, jobs: Jobs, job_id: str) -> None:
         try:
             if _is_open(jobs, job_id):
+                self._spool.calm(job_id)
                 jobs.release(job_id, self._worker)
             else:
                 self._spool.drop(job_id)
@@ -222,19 +226,27 @@ class JobRunner:
         """Enrol what is left; False: it was cancelled, or this server is stopping."""
         data = self._spool.get(job.id, key=jobs.secret())
         photos = photos_in_zip(io.BytesIO(data), self._settings)
+        begun = self._spool.begin(job.id, job.done)
+        alone = begun >= ALONE_FROM
+        left = itertools.islice(photos, job.done, None)
+        if begun >= REFUSED_FROM and (deadly := next(left, None)) is not None:
+            noted = jobs.record(job.id, self._worker, [_deadly(job.done, deadly)])
+            if noted is None:
+                return False
+            job = noted
         outcomes = enroll_each(
             self.engine,
             gallery,
             str(job.options["group"]),
-            itertools.islice(photos, job.done, None),
+            left,
             threads=self._threads,
-            ahead=self._ahead,
+            ahead=1 if alone else self._ahead,
             create_group=False,
             job_id=job.id,
         )
         items = _items(gallery, jobs, job, outcomes)
         try:
-            for batch in _batches(items):
+            for batch in _batches(items, size=1 if alone else BATCH):
                 if jobs.record(job.id, self._worker, batch) is None or self._stopped.is_set():
                     return False
         finally:
@@ -295,12 +307,19 @@ def _all_items(jobs: Jobs, job_id: str) -> Iterator[JobItem]:
         after = page[-1].number
 
 
-def _batches(items: Iterator[JobItem]) -> Iterator[list[JobItem]]:
+def _deadly(number: int, photo: EnrolmentPhoto) -> JobItem:
+    message = f"The server died {REFUSED_FROM - 1} times with this photo in hand."
+    return JobItem(
+        number, photo.name, photo.person, "rejected", (SERVER_DIED,), message, None, None
+    )
+
+
+def _batches(items: Iterator[JobItem], *, size: int) -> Iterator[list[JobItem]]:
     batch: list[JobItem] = []
     began = time.monotonic()
     for item in items:
         batch.append(item)
-        if len(batch) >= BATCH or time.monotonic() - began > BATCH_S:
+        if len(batch) >= size or time.monotonic() - began > BATCH_S:
             yield batch
             batch, began = [], time.monotonic()
     if batch:

@@ -67,6 +67,37 @@ class Spool:
     def drop(self, job_id: str) -> None:
         """Delete an upload, if it is there."""
         self._file(job_id).unlink(missing_ok=True)
+        self.calm(job_id)
+
+    def begin(self, job_id: str, place: int) -> int:
+        """Note that work on a job begins at a photo, in case the process does not survive it.
+
+        Args:
+            job_id: which.
+            place: number of the first photo that is not done.
+
+        Returns:
+            How many times in a row it has begun there, this time included, without
+            :meth:`calm` in between. 1 where that cannot be written down.
+        """
+        file = self._begun(job_id)
+        try:
+            before, times = map(int, file.read_text().split())
+        except (OSError, ValueError):
+            before, times = place, 0
+        times = times + 1 if before == place else 1
+        try:
+            with file.open("w") as out:
+                out.write(f"{place} {times}")
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError:
+            return 1
+        return times
+
+    def calm(self, job_id: str) -> None:
+        """Note that the process has survived its work on a job."""
+        self._begun(job_id).unlink(missing_ok=True)
 
     def ids(self, *, older_than: float = float("inf")) -> list[str]:
         """Jobs that have an upload here, written before that time (seconds since 1970)."""
@@ -74,6 +105,9 @@ class Spool:
             return []
         files = [file for file in self._folder.iterdir() if _NAME.fullmatch(file.name)]
         return [file.stem for file in files if file.stat().st_mtime < older_than]
+
+    def _begun(self, job_id: str) -> Path:
+        return self._folder / f"{job_id}.begun"
 
     def _file(self, job_id: str) -> Path:
         return self._folder / f"{job_id}.sealed"
