@@ -14,7 +14,8 @@ PHRASE = "correct horse battery"
 
 @pytest.fixture
 def enrolled(mien, tmp_path, monkeypatch):
-    monkeypatch.setattr(Passphrase.__init__, "__kwdefaults__", {"cost": 14})
+    usual = Passphrase.__init__.__kwdefaults__
+    monkeypatch.setattr(Passphrase.__init__, "__kwdefaults__", {**usual, "cost": 14})
     for identity, name in ((1, "Ann"), (2, "Bob")):
         photo = tmp_path / f"{name}.png"
         Image.fromarray(drawn_face(identity)).save(photo)

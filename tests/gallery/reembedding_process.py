@@ -7,6 +7,7 @@ group to the later model and reports its batches; once it is dead, ``end`` is pr
 
 import os
 import sys
+import time
 
 from mien.engine import Engine, reembedding
 from mien.errors import EmbeddingMismatch
@@ -28,11 +29,16 @@ def photo(person: int, width: int = 160):
 
 
 def move(url: str) -> None:
-    """Move the group, three faces a transaction."""
+    """Move the group, three faces a transaction, slowly enough to be killed in between."""
     reembedding._AT_ONCE = 3
+
+    def tell(*numbers: int) -> None:
+        print(*numbers, flush=True)
+        time.sleep(0.02)
+
     with engine() as used, Gallery.open(url) as gallery:
         print(f"ready {os.getpid()}", flush=True)
-        done = used.reembed(gallery, GROUP, watch=lambda *numbers: print(*numbers, flush=True))
+        done = used.reembed(gallery, GROUP, watch=tell)
         print("moved" if done.moved else f"left {done}", flush=True)
 
 

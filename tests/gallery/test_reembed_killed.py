@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from mien.engine import Engine
@@ -62,7 +62,8 @@ class Other:
         told = [self.read() for _ in range(lines or 0)]
         if lines is not None:
             time.sleep(more_s)
-            os.kill(int(pid), signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was faster
+                os.kill(int(pid), signal.SIGKILL)
         while (line := self.read()) != "end\n":
             told.append(line)
         return told

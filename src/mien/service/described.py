@@ -141,8 +141,9 @@ def _add_headers(status: str, answer: Json, taken: list[str]) -> None:
         names.append("ETag")
     if status.startswith("2"):
         names += ["ETag"] if "IfNoneMatch" in taken else []
-        names += ["Server-Timing"] if "Timings" in taken else []
         names += ["Idempotency-Replayed"] if "IdempotencyKey" in taken else []
+    if status == "304" or status.startswith("2"):
+        names += ["Server-Timing"] if "Timings" in taken else []
     answer["headers"] = {**answer.get("headers", {}), **{name: header(name) for name in names}}
 
 
