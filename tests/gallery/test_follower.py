@@ -1,12 +1,15 @@
 """The index's snapshots: used when they are level, rebuilt when not, free of what was deleted."""
 
 import shutil
+import sqlite3
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from filelock import FileLock
+from sqlalchemy import exc
 
 from mien.errors import GalleryUnavailable, KeyMissing
 from mien.gallery import Gallery
@@ -147,6 +150,35 @@ def test_a_damaged_snapshot_is_rebuilt_and_written_anew(home, rebuilt, what):
     with home.open() as gallery:
         assert home.search(gallery)
     assert rebuilt == []
+
+
+def test_a_connection_that_is_lost_is_no_fault_of_the_snapshot(any_home, rebuilt, monkeypatch):
+    def lose(connection, *_):
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        raise exc.OperationalError("", {}, sqlite3.OperationalError("disk I/O error"))
+
+    with any_home.open() as gallery:
+        with monkeypatch.context() as patch:
+            patch.setattr(lineage, "recognised", lose)
+            with pytest.raises(GalleryUnavailable):
+                any_home.search(gallery)
+        assert any_home.file.exists()
+        assert any_home.search(gallery)
+    assert rebuilt == []
+
+
+def test_whoever_goes_on_after_a_lost_connection_is_told_so(postgres_server):
+    def go_on(gallery):
+        with gallery._database.snapshot() as connection:
+            with suppress(exc.DBAPIError):
+                connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+            connection.exec_driver_sql("SELECT 1")
+
+    with postgres_server.database() as url, Gallery.open(url) as gallery:
+        with pytest.raises(GalleryUnavailable, match="connection"):
+            go_on(gallery)
+        assert list(gallery.applications())
 
 
 def test_a_snapshot_of_another_version_is_rebuilt(home, rebuilt, monkeypatch):

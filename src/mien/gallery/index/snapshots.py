@@ -54,18 +54,25 @@ class Snapshots:
     ) -> tuple[Facts, View] | None:
         """The snapshot of a group, if there is one that can be read and ``fits``.
 
-        One that cannot be read or does not fit is deleted.
+        One that cannot be read or does not fit is deleted. What ``fits`` raises goes on: that the
+        database cannot be asked says nothing of the snapshot.
         """
         if not self.exists(group):
             return None
         path, context = self._path(group), _context(group)
-        try:
-            with self.alone(group, reading=True):
-                if fits(facts_of(path, key=key, context=context)):
-                    return read(path, key=key, context=context)
-            reason = "it is out of date"
-        except Exception as error:  # whatever it is, the records are whole
-            reason = str(error) or type(error).__name__
+        reason = "it is out of date"
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self.alone(group, reading=True))
+                facts = facts_of(path, key=key, context=context)
+            except Exception as error:  # whatever it is, the records are whole
+                reason = _reason(error)
+            else:
+                if fits(facts):
+                    try:
+                        return read(path, key=key, context=context)
+                    except Exception as error:
+                        reason = _reason(error)
         _log.warning("The index's snapshot of group %d is not used: %s", group, reason)
         with contextlib.suppress(GalleryUnavailable):
             self.drop(group)
@@ -203,3 +210,7 @@ class Snapshots:
 
 def _context(group: int) -> bytes:
     return f"mien index snapshot {group}".encode()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

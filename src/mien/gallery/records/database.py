@@ -167,6 +167,8 @@ class Database:
             raise self._backend.unavailable(
                 "has no free connection: send fewer requests at once"
             ) from None
+        except exc.PendingRollbackError:  # somebody has gone on after the error that broke it off
+            raise self._backend.unavailable("has ended the connection") from None
         except exc.DBAPIError as error:
             self._backend.check()
             raise self._backend.unavailable(self._backend.reason_of(error.orig)) from None
