@@ -258,14 +258,14 @@ def test_a_postgres_server_killed_at_any_instant(tmp_path):
             else:
                 server.stop(signal.SIGKILL)
                 server.start()
-            for report in made.reports:
-                report.wait("is", number + 1)
-                report.wait("done", report.said("done") + 1)
+            for report in made.reports:  # who had nothing under way may not have seen it
+                report.wait("done", report.said("done") + 2)
             with made.paused():
                 made.check()
         made.end()
     print(dict(made.tally))
     assert made.tally["snapshots"] > 0
+    assert sum(report.said("is") for report in made.reports) > 0  # who had to wait for the server
 
 
 OPENER = """

@@ -18,7 +18,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict
@@ -145,15 +145,21 @@ class PostgresServer:
     def kill_one(self) -> None:
         """Kill -9 one of the processes that serve a connection, as the kernel does without memory.
 
-        The server then ends every connection, and recovers by itself.
+        The server then ends every connection, and recovers by itself; this returns when it has.
         """
         import psycopg
 
         query = "SELECT pid FROM pg_stat_activity WHERE datname <> 'postgres' LIMIT 1"
         with psycopg.connect(self.url(), autocommit=True) as connection:
             found = connection.execute(query).fetchone()
-        if found is not None:
+            if found is None:
+                return
             os.kill(int(found[0]), signal.SIGKILL)
+            with suppress(psycopg.OperationalError):
+                while True:
+                    connection.execute("SELECT pg_sleep(0.001)")
+        while not self._answers():
+            time.sleep(0.01)
 
     def close(self) -> None:
         """Stop the server and delete its folder."""
