@@ -21,10 +21,9 @@ def engine():
 @pytest.fixture
 def gallery(tmp_path, engine):
     with Gallery.open(f"sqlite:///{tmp_path / 'faces.db'}") as made:
-        made.create_group("staff", contract=engine.embedder.contract)
-        made.set_group("staff", settings={"retain_idle_s": 3600})
         for name, photo in (("Ann", ANN), ("Bea", BEA)):
             engine.enroll(made, "staff", name, [photo])
+        made.set_group("staff", settings={"retain_idle_s": 3600})
         yield made
 
 
@@ -50,13 +49,24 @@ def of_a_stored_face(engine, gallery):
     assert found[0].person == "Ann"
 
 
+def enrolled_once_more(engine, gallery):
+    assert engine.enroll(gallery, "staff", "Ann", [drawn_face(1, (300, 300))]).face_ids
+
+
 def a_stranger(engine, gallery):
     assert not engine.identify(gallery, "staff", drawn_face(9)).people
 
 
 @pytest.mark.parametrize(
     ("look", "stays"),
-    [(identified, 1), (verified, 1), (searched, 1), (of_a_stored_face, 0), (a_stranger, 0)],
+    [
+        (identified, 1),
+        (verified, 1),
+        (searched, 1),
+        (enrolled_once_more, 1),
+        (of_a_stored_face, 0),
+        (a_stranger, 0),
+    ],
 )
 def test_whoever_is_recognised_is_not_idle(engine, gallery, look, stays):
     long_ago = datetime.now(UTC) - timedelta(hours=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from mien.gallery.access import MAX_PAGE, Check, page_size
 from mien.gallery.model import StoredFace
 from mien.gallery.pictures import Pictures
 from mien.gallery.policy import FaceImage, GroupSettings, kinds_kept
-from mien.gallery.records import consents, faces, job_gone, vectors
+from mien.gallery.records import consents, faces, job_gone, kept, vectors
 from mien.gallery.records.groups import GroupRow
 from mien.gallery.records.persons import PersonRow
 from mien.types import Box, EmbeddingContract, Embeddings
@@ -108,6 +109,8 @@ class Registration(Pictures):
     ) -> list[StoredFace]:
         consents.need(connection, row, person)
         stored = faces.add(connection, row, person, embeddings, origin, limits=self._limits)
+        if row.group.settings.retain_idle_s is not None:  # who is enrolled is here
+            kept.mark_seen(connection, [person.seq], datetime.now(UTC))
         group = row.group.name
         self._log(connection, "faces.add", person.person.id, group=group, faces=len(stored))
         return stored

@@ -114,8 +114,9 @@ def test_searches_are_in_the_log_where_the_server_keeps_one(watched, make):
 
 
 def test_who_is_recognised_is_not_let_go_as_idle(watched, make):
-    path, group = make("persongroups", retain_idle_s=3600)
+    path, group = make("persongroups")
     ann, bea, carl = (watched.person(path, one, f"p{one}").replace("-", "") for one in (1, 2, 3))
+    watched.gallery.set_group(group, settings={"retain_idle_s": 3600})
     watched.ok("POST", f"{path}/train", status=202)
     before = {one: watched.gallery.person(group, one).last_seen_at for one in (ann, bea, carl)}
     scope = {"personGroupId": path.split("/")[2]}
