@@ -20,7 +20,7 @@ from mien.gallery.shared import SharedFollower, SharedIndex
 
 __all__ = ["Searcher"]
 
-_AGAIN = 4
+_AGAIN = 16
 """So often is a search repeated whose persons were deleted, moved or merged under it."""
 
 

@@ -27,3 +27,8 @@ class BinaryServerCursor(ServerCursor[Any]):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - passed through
         super().__init__(*arguments, **options)
         self.format = Format.BINARY
+
+    def __del__(self, *warn: Any) -> None:  # noqa: ANN401 - passed through
+        """Warn of a cursor that was left open, unless its connection is gone: then it is, too."""
+        if not self._conn.closed:
+            super().__del__(*warn)
